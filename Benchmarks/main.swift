@@ -1,0 +1,1 @@
+print("berth-bench: nothing to measure yet")

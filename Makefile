@@ -1,0 +1,2 @@
+# Berth. `make help` lists what can be made.
+SHELL := /bin/bash

@@ -1,0 +1,18 @@
+import Glibc
+
+/// The program `berth`: finds the command, reads its options, runs it, and turns errors into exit codes.
+@main
+enum Berth {
+    static let version = "0.1.0"
+
+    /// Every command, in the order of `berth --help`.
+    static let commands: [any Command.Type] = [
+        VersionCommand.self
+    ]
+
+    static func main() async {
+        let code = await CommandLineProgram(commands: commands).run(Array(CommandLine.arguments.dropFirst()))
+        fflush(nil)
+        exit(code.rawValue)
+    }
+}

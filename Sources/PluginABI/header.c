@@ -1,0 +1,2 @@
+/* Here only to compile the header, as C, by itself. */
+#include "berth/driver.h"

@@ -1,0 +1,1 @@
+// This room opens in a later commit.
