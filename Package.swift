@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import CompilerPluginSupport
 import PackageDescription
 
 /// Every Swift target is built the same way: Swift 6 mode, and no warning survives.
@@ -36,6 +37,7 @@ let package = Package(
     name: "berth",
     products: [
         .executable(name: "berth", targets: ["Host"]),
+        .library(name: "PluginKit", targets: ["PluginKit"]),
         .library(name: "Libvirt", type: .dynamic, targets: ["Libvirt"]),
         .library(name: "OpenStack", type: .dynamic, targets: ["OpenStack"]),
         .executable(name: "berth-bench", targets: ["Bench"]),
@@ -57,7 +59,8 @@ let package = Package(
         room("Platform", ["CShim"]),
 
         // For drivers.
-        room("PluginKit", ["PluginABI", "JSON"]),
+        .macro(name: "PluginKitMacros", dependencies: ["PluginABI", "JSON"], path: "Sources/PluginKitMacros", swiftSettings: settings),
+        room("PluginKit", ["PluginKitMacros", "PluginABI", "JSON"]),
         room("DriverHTTP", ["CCurl", "JSON", "PluginKit"]),
 
         // The host's rooms.
@@ -90,13 +93,14 @@ let package = Package(
             name: "Bench", dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "JSON", "Platform"],
             path: "Benchmarks", swiftSettings: settings),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("ArchitectureTests", []),
         tests("JSONTests", ["JSON"]),
         tests("ModelTests", ["Model", "JSON"]),
         tests("PlannerTests", ["Model", "Planner"]),
         tests("SimulatorTests", ["Model", "Planner", "Simulator", "JSON"]),
         tests("FramesTests", ["Frames", "JSON", "Model"]),
-        tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON"]),
+        tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON", "TestSupport"]),
         tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
         tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),

@@ -11,6 +11,7 @@ struct ArchitectureTests {
         "JSON": [],
         "Platform": ["CShim"],
         "PluginKit": ["PluginABI", "JSON"],
+        "PluginKitMacros": ["PluginABI", "JSON"],
         "DriverHTTP": ["PluginKit", "JSON", "CCurl"],
         "Model": ["JSON"],
         "Planner": ["Model"],
