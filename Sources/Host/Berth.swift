@@ -1,9 +1,10 @@
 import Glibc
+import Model
 
 /// The program `berth`: finds the command, reads its options, runs it, and turns errors into exit codes.
 @main
 enum Berth {
-    static let version = "0.1.0"
+    static let version = berthVersion
 
     /// Every command, in the order of `berth --help`.
     static let commands: [any Command.Type] = [

@@ -1,3 +1,5 @@
+import Model
+
 /// A wrong use of the command line: exit 2.
 struct UsageError: Error, CustomStringConvertible {
     var description: String
@@ -69,26 +71,4 @@ struct Arguments: Sendable {
         guard let output = Output(rawValue: text) else { throw UsageError("-o wants table, json or name, not '\(text)'") }
         return output
     }
-}
-
-/// The candidate nearest to a misspelt word, if any is near enough to be meant.
-func nearest(_ word: String, among candidates: some Sequence<String>) -> String? {
-    let best = candidates.map { ($0, editDistance(word, $0)) }.min { $0.1 < $1.1 }
-    guard let best, best.1 <= max(1, word.count / 3) else { return nil }
-    return best.0
-}
-
-private func editDistance(_ left: String, _ right: String) -> Int {
-    let right = Array(right.utf8)
-    var row = Array(0...right.count)
-    for (index, byte) in left.utf8.enumerated() {
-        var diagonal = row[0]
-        row[0] = index + 1
-        for column in right.indices {
-            let replaced = diagonal + (byte == right[column] ? 0 : 1)
-            diagonal = row[column + 1]
-            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
-        }
-    }
-    return row[right.count]
 }
