@@ -30,7 +30,7 @@ func driver(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: settings)
 }
 
 let package = Package(
@@ -100,7 +100,7 @@ let package = Package(
         tests("PlannerTests", ["Model", "Planner"]),
         tests("SimulatorTests", ["Model", "Planner", "Simulator", "JSON"]),
         tests("FramesTests", ["Frames", "JSON", "Model"]),
-        tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON", "TestSupport"]),
+        tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON"]),
         tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
         tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),
