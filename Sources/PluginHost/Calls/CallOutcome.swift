@@ -15,6 +15,10 @@ public struct CallOutcome: Sendable, Equatable {
     public var outputs: [CallArgument] = []
     /// How the worker died under this call (`signal 11 (SIGSEGV)`); nil: it did not. The outcome is unknown then.
     public var death: String?
+    /// Whether that death came from outside (somebody's `kill`, the kernel out of memory) and not from the driver.
+    public var isOutsideDeath = false
+    /// False: the driver never saw the call, so nothing has happened.
+    public var hasRun = true
     /// How long the driver's function took.
     public var nanoseconds: Int64 = 0
 
