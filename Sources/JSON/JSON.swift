@@ -15,6 +15,11 @@ public enum JSON: Sendable, Hashable {
         public struct Field: Sendable, Hashable {
             public var name: String
             public var value: JSON
+
+            public init(name: String, value: JSON) {
+                self.name = name
+                self.value = value
+            }
         }
 
         public init() {}

@@ -1,0 +1,220 @@
+import DriverHTTP
+import Glibc
+import JSON
+import PluginKit
+import Synchronization
+
+/// One cloud with one login: sends requests to its services with a token that is always fresh. Any number of threads.
+final class Cloud: Sendable {
+    let settings: CloudSettings
+    private let http: HTTPClient
+    private let token = Mutex<Token?>(nil)
+    private let microversions = Mutex<[Service: Microversion]>([:])
+
+    init(_ settings: CloudSettings) {
+        self.settings = settings
+        var options = HTTPOptions()
+        options.certificateAuthority = settings.certificateAuthority
+        options.certificate = settings.certificate
+        options.key = settings.key
+        options.verifiesServer = settings.verifiesServer
+        options.userAgent = "berth-openstack"
+        options.recorder = settings.recordFolder.map(HTTPRecorder.init)
+        http = HTTPClient(options)
+    }
+
+    enum Service: String, Sendable {
+        case compute, image, network, volume
+
+        /// The names that catalogs give it.
+        var types: [String] {
+            switch self {
+            case .compute: ["compute"]
+            case .image: ["image"]
+            case .network: ["network"]
+            case .volume: ["block-storage", "volumev3", "volume"]
+            }
+        }
+
+        var name: String {
+            switch self {
+            case .compute: "Nova"
+            case .image: "Glance"
+            case .network: "Neutron"
+            case .volume: "Cinder"
+            }
+        }
+
+        /// What the catalog's address lacks: some clouds give it with the version, some without.
+        var version: String {
+            switch self {
+            case .compute: "/v2.1"
+            case .image: "/v2"
+            case .network: "/v2.0"
+            case .volume: "/v3"
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    /// Sends a request to a service and returns any answer below 400. A token that is refused is renewed once, however many
+    /// calls it was refused to.
+    @discardableResult
+    func send(_ method: String, _ service: Service, _ path: String, json: JSON? = nil, _ patience: HTTPPatience) throws(DriverError)
+        -> HTTPResponse
+    {
+        var token = try currentToken(patience)
+        for attempt in 0... {
+            let url = path.hasPrefix("http") ? path : try endpoint(service, token) + path
+            var headers = [(name: "X-Auth-Token", value: token.value), (name: "Accept", value: "application/json")]
+            if service == .compute, let version = try microversion(token, patience) {
+                headers.append((name: "OpenStack-API-Version", value: "compute \(version)"))
+            }
+            let request = json.map { HTTPRequest(method, url, headers: headers, json: $0) } ?? HTTPRequest(method, url, headers: headers)
+            let response = try answer(request, patience)
+            if response.status == 401, attempt == 0 {
+                token = try renewed(insteadOf: token.value, patience)
+                continue
+            }
+            guard response.status < 400 else { throw Fault(response, from: service.name, url: url).error }
+            return response
+        }
+        throw .broken("unreachable")
+    }
+
+    func get(_ service: Service, _ path: String, _ patience: HTTPPatience) throws(DriverError) -> JSON {
+        let response = try send("GET", service, path, patience)
+        do { return try response.json() } catch { throw .broken("\(service.name) answers no JSON", native: error.message) }
+    }
+
+    /// Walks all pages of a list; `item` sees each element.
+    func pages(
+        _ service: Service, _ path: String, _ field: String, _ patience: HTTPPatience, _ item: (JSON) throws(DriverError) -> Void
+    ) throws(DriverError) {
+        var next: String? = path
+        var seen = 0
+        while let path = next {
+            let page = try get(service, path, patience)
+            guard let items = page[field]?.array else {
+                throw .broken("\(service.name)'s list has no '\(field)'", native: String(page.text.prefix(200)))
+            }
+            for element in items { try item(element) }
+            seen += 1
+            guard seen < 10_000 else { throw .broken("\(service.name)'s list of '\(field)' has no end") }
+            next = try Self.next(after: page, field).map { (link) throws(DriverError) in try absolute(link, service, patience) }
+        }
+    }
+
+    /// Nova and Neutron put a link beside the list, Glance a path in `next`.
+    private static func next(after page: JSON, _ field: String) -> String? {
+        if let path = page["next"]?.string { return path }
+        return page["\(field)_links"]?.array?.first { $0["rel"]?.string == "next" }?["href"]?.string
+    }
+
+    /// A link as the catalog's address says it: services behind a proxy often link to themselves by another name. Only the
+    /// part from the version on is taken.
+    private func absolute(_ link: String, _ service: Service, _ patience: HTTPPatience) throws(DriverError) -> String {
+        guard let range = link.firstRange(of: service.version + "/") else { throw .broken("a page of \(service.name) links to \(link)") }
+        return "/" + link[range.upperBound...]
+    }
+
+    private func answer(_ request: HTTPRequest, _ patience: HTTPPatience) throws(DriverError) -> HTTPResponse {
+        do { return try http.send(request, patience) } catch { throw DriverError(error) }
+    }
+
+    // MARK: Token
+
+    /// The project that we are in.
+    func projectID(_ patience: HTTPPatience) throws(DriverError) -> String? {
+        try currentToken(patience).projectID
+    }
+
+    /// Logs in anew, whatever there is.
+    func renew(_ patience: HTTPPatience) throws(DriverError) {
+        let old = token.withLock { $0?.value }
+        _ = try renewed(insteadOf: old, patience)
+    }
+
+    private func currentToken(_ patience: HTTPPatience) throws(DriverError) -> Token {
+        let held = token.withLock { $0 }
+        if let held, Self.now < held.renewAfter { return held }
+        return try renewed(insteadOf: held?.value, patience)
+    }
+
+    /// One login however many calls want one: they wait for the lock, and find the token already replaced.
+    private func renewed(insteadOf old: String?, _ patience: HTTPPatience) throws(DriverError) -> Token {
+        let result: Result<Token, DriverError> = token.withLock { held in
+            if let held, held.value != old { return .success(held) }
+            do throws(DriverError) {
+                let fresh = try login(patience)
+                held = fresh
+                return .success(fresh)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// `POST /v3/auth/tokens`
+    private func login(_ patience: HTTPPatience) throws(DriverError) -> Token {
+        let url = settings.authURL + "/auth/tokens"
+        let started = Self.now
+        var request = HTTPRequest("POST", url, headers: [(name: "Accept", value: "application/json")], json: Keystone.login(settings))
+        request.isRepeatable = true
+        let response = try answer(request, patience)
+        guard response.status == 201 || response.status == 200 else {
+            if response.status == 404 { throw .invalid("there is no Keystone v3 at \(settings.authURL)", native: response.excerpt) }
+            throw Fault(response, from: "Keystone", url: url).error
+        }
+        return try Token(response, now: started)
+    }
+
+    private static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    // MARK: Catalog and versions
+
+    private func endpoint(_ service: Service, _ token: Token) throws(DriverError) -> String {
+        guard let url = token.endpoint(service.types, region: settings.region, interface: settings.interface) else {
+            let place = settings.region.map { "region '\($0)'" } ?? "any region"
+            throw .invalid(
+                "the cloud's catalog has no \(settings.interface) address of \(service.name) in \(place); it knows the regions: \(token.regions.joined(separator: ", "))"
+            )
+        }
+        return url.contains("/v") && url.split(separator: "/").contains { $0.first == "v" && $0.dropFirst().first?.isNumber == true }
+            ? url : url + service.version
+    }
+
+    /// Whether the catalog has the service at all.
+    func has(_ service: Service, _ patience: HTTPPatience) throws(DriverError) -> Bool {
+        try currentToken(patience).endpoint(service.types, region: settings.region, interface: settings.interface) != nil
+    }
+
+    /// The version of Nova's API that both sides speak, asked for once.
+    private func microversion(_ token: Token, _ patience: HTTPPatience) throws(DriverError) -> Microversion? {
+        if let known = microversions.withLock({ $0[.compute] }) { return known }
+        let url = try endpoint(.compute, token)
+        let root = url.split(separator: "/", omittingEmptySubsequences: false).reduce(into: [Substring]()) { parts, part in
+            // What follows the version is the project, in old catalogs.
+            if parts.last.map({ $0.hasPrefix("v2") }) != true { parts.append(part) }
+        }.joined(separator: "/")
+        let response = try answer(HTTPRequest("GET", root + "/", headers: [(name: "X-Auth-Token", value: token.value)]), patience)
+        guard response.isSuccess, let body = try? response.json(), let version = body["version"] else {
+            throw Fault(response, from: "Nova", url: root).error
+        }
+        let chosen = try Microversion.choose(
+            minimum: version["min_version"]?.string ?? "", maximum: version["version"]?.string ?? "")
+        microversions.withLock { $0[.compute] = chosen }
+        return chosen
+    }
+
+    /// The version in use, for what depends on it.
+    func computeVersion(_ patience: HTTPPatience) throws(DriverError) -> Microversion {
+        try microversion(currentToken(patience), patience) ?? Microversion(major: 2, minor: 1)
+    }
+}

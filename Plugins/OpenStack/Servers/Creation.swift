@@ -1,0 +1,142 @@
+import DriverHTTP
+import JSON
+import PluginKit
+
+/// `create`, exactly once: a server carries its key in its name and in its metadata, and is looked for before it is made.
+struct Creation {
+    let cloud: Cloud
+    let servers: Servers
+    let directory: Directory
+    let patience: HTTPPatience
+
+    func run(_ spec: Spec, key: String) throws(DriverError) -> Machine {
+        if let server = try servers.find(key: key, patience).first { return try settle(server.id, key) }
+        let body = try body(spec, key: key)
+        do throws(DriverError) {
+            _ = try servers.create(body, patience)
+        } catch  where error.status == .notFound {
+            // A flavor, image or network went away in between: nothing was made.
+            throw .invalid(error.message, native: error.native)
+        }
+        // Another call with this key may have been under way, its answer lost: the oldest stays, the others go.
+        let made = try servers.find(key: key, patience)
+        for double in made.dropFirst() { try servers.delete(double.id, patience) }
+        guard let server = made.first else { throw .retry("the cloud made the server but does not list it yet") }
+        return try settle(server.id, key)
+    }
+
+    /// Waits a while for the server to run or to fail. One that failed is removed, so that the error is a promise.
+    private func settle(_ id: String, _ key: String) throws(DriverError) -> Machine {
+        let limit = Int64(cloud.settings.settleSeconds) * 1000
+        guard let server = try servers.wait(id, atMost: limit, patience, until: { $0.state != .building }) else {
+            return try servers.get(id, patience).machine()
+        }
+        guard server.state == .error else { return server.machine() }
+        let fault = server.fault ?? (500, "no reason given")
+        try Removal(cloud: cloud, servers: servers, patience: patience).run(server)
+        throw Self.failure(fault.code, fault.words)
+    }
+
+    /// What a server in ERROR means: no room, or a failure of the cloud's own.
+    static func failure(_ code: Int, _ words: String) -> DriverError {
+        let lower = words.lowercased()
+        let isFull = code == 403 || code == 413 || ["no valid host", "quota", "exceeded", "exhausted"].contains { lower.contains($0) }
+        let native = "fault \(code): \(words)"
+        return isFull
+            ? .exhausted("the cloud has no room for the server", native: native)
+            : .conflict("the cloud failed to build the server, which is removed", native: native)
+    }
+
+    // MARK: The request
+
+    private func body(_ spec: Spec, key: String) throws(DriverError) -> JSON {
+        let flavor = try directory.flavor(for: spec, patience)
+        var metadata: JSON = [Server.Mark.key: .string(key)]
+        for tag in spec.tags { metadata["berth_\(tag.name)"] = .string(tag.value) }
+        var body: JSON = ["name": .string("\(spec.name.prefix(26))-\(key)"), "flavorRef": .string(flavor.id)]
+        body["networks"] = try networks(spec)
+        if !cloud.settings.securityGroups.isEmpty {
+            body["security_groups"] = .array(cloud.settings.securityGroups.map { ["name": .string($0)] })
+        }
+        if let zone = spec.node ?? cloud.settings.availabilityZone, zone != Project.node { body["availability_zone"] = .string(zone) }
+        try source(spec, flavor, &body)
+        if let first = spec.publicKeys.first {
+            let name = "berth-\(key)"
+            try keyPair(name, first)
+            body["key_name"] = .string(name)
+            metadata[Server.Mark.keyPair] = .string(name)
+        }
+        if let data = try userData(spec) { body["user_data"] = .string(Base64.encoded(Array(data.utf8))) }
+        body["metadata"] = metadata
+        return body
+    }
+
+    /// The image, or a volume made of it, or a volume that is there: `volume=ID`.
+    private func source(_ spec: Spec, _ flavor: Flavor, _ body: inout JSON) throws(DriverError) {
+        guard let image = spec.image ?? nil, !image.isEmpty else { throw .invalid("the spec names no image") }
+        body["imageRef"] = ""
+        if image.hasPrefix("volume=") {
+            body["block_device_mapping_v2"] = [
+                ["boot_index": 0, "source_type": "volume", "destination_type": "volume", "uuid": .string(String(image.dropFirst(7)))]
+            ]
+            return
+        }
+        let id = try directory.image(image, patience)
+        guard cloud.settings.bootsFromVolume else {
+            body["imageRef"] = .string(id)
+            return
+        }
+        let size = cloud.settings.volumeGiB ?? max(1, spec.diskGiB ?? flavor.diskGiB)
+        body["block_device_mapping_v2"] = [
+            [
+                "boot_index": 0, "source_type": "image", "destination_type": "volume", "uuid": .string(id), "volume_size": JSON(size),
+                "delete_on_termination": true,
+            ]
+        ]
+    }
+
+    private func networks(_ spec: Spec) throws(DriverError) -> JSON {
+        let names = spec.networks.isEmpty ? cloud.settings.networks : spec.networks
+        guard !names.isEmpty else { return "none" }
+        guard spec.addresses.count <= names.count else { throw .invalid("there are more addresses than networks") }
+        var list: [JSON] = []
+        for (index, name) in names.enumerated() {
+            var network: JSON = ["uuid": .string(try directory.network(name, patience))]
+            if index < spec.addresses.count { network["fixed_ip"] = .string(spec.addresses[index]) }
+            list.append(network)
+        }
+        return .array(list)
+    }
+
+    /// `POST /os-keypairs`; one that is there under the name is the one that an earlier call made.
+    private func keyPair(_ name: String, _ publicKey: String) throws(DriverError) {
+        do throws(DriverError) {
+            try cloud.send(
+                "POST", .compute, "/os-keypairs", json: ["keypair": ["name": .string(name), "public_key": .string(publicKey)]], patience)
+        } catch  where error.status == .conflict {}
+    }
+
+    /// Nova takes one key with a server; more travel as cloud-config, where nothing else does.
+    private func userData(_ spec: Spec) throws(DriverError) -> String? {
+        guard spec.publicKeys.count > 1 else { return spec.userData }
+        guard spec.userData == nil else { throw .invalid("OpenStack takes one public key beside user_data, not \(spec.publicKeys.count)") }
+        let lines = spec.publicKeys.map { "  - \(JSON.string($0).text)\n" }
+        return "#cloud-config\nssh_authorized_keys:\n" + lines.joined()
+    }
+}
+
+enum Base64 {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    static func encoded(_ bytes: [UInt8]) -> String {
+        var out: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let chunk = bytes[start..<min(start + 3, bytes.count)]
+            let bits = chunk.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - chunk.count))
+            for position in 0..<4 {
+                out.append(position <= chunk.count ? alphabet[Int(bits >> UInt32(18 - 6 * position)) & 63] : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+}
