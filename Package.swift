@@ -50,6 +50,7 @@ let package = Package(
         system("CSodium", "libsodium-dev"),
         system("CLibvirt", "libvirt-dev"),
         system("CCurl", "libcurl4-openssl-dev"),
+        system("CYAML", "libyaml-dev"),
         .systemLibrary(name: "CLibXML2", path: "Sources/System/CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .target(name: "CShim", path: "Sources/System/CShim"),
 
@@ -87,7 +88,7 @@ let package = Package(
             path: "Sources/Host", swiftSettings: settings),
 
         driver("Libvirt", ["CLibvirt", "CLibXML2"]),
-        driver("OpenStack", ["DriverHTTP"]),
+        driver("OpenStack", ["DriverHTTP", "CYAML"]),
 
         .executableTarget(
             name: "Bench", dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "JSON", "Platform"],

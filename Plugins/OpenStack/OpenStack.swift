@@ -83,7 +83,8 @@ final class OpenStack: Driver {
     func inspect(_ id: String, _ call: Call) throws -> Machine {
         let patience = HTTPPatience(call)
         let server = try servers.get(id, patience)
-        var machine = try server.machine { [flavors = try flavorsByID(patience)] in flavors[$0] }
+        let flavors = try flavorsByID(patience)
+        var machine = server.machine { flavors[$0] }
         machine.usage = try usage(server, patience)
         return machine
     }

@@ -1,4 +1,5 @@
 import DriverHTTP
+import JSON
 import PluginKit
 
 /// `destroy`: the server and what came with it, and nothing else's. Volumes made with it go by themselves
