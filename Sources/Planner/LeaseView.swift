@@ -18,7 +18,7 @@ public enum Phase: String, Sendable, Hashable {
 
 /// What the plan knows of a lease.
 public struct LeaseView: Sendable, Hashable {
-    public var request: Request
+    public var request: Plan.Request
     public var phase: Phase
     /// Its room: now, or at its start; where it slept, when it is suspended. Nil while it waits.
     public var placement: Placement?
@@ -29,7 +29,7 @@ public struct LeaseView: Sendable, Hashable {
     /// Put to sleep by its owner.
     public var asleep: Bool
 
-    public init(request: Request, phase: Phase, placement: Placement?, preemptions: Int = 0, ran: Int64 = 0, asleep: Bool = false) {
+    public init(request: Plan.Request, phase: Phase, placement: Placement?, preemptions: Int = 0, ran: Int64 = 0, asleep: Bool = false) {
         self.request = request
         self.phase = phase
         self.placement = placement

@@ -14,15 +14,14 @@ public struct Provider: Sendable, Hashable {
     public var tariff: Tariff
     /// Whether machines can be suspended, and how long that takes; nil: they cannot.
     public var suspend: SuspendModel?
-    /// How long a machine takes from `create` to ready, and from `destroy` to gone.
+    /// How long a machine takes from `create` to ready.
     public var bootMilliseconds: Int64
-    public var stopMilliseconds: Int64
     /// Whether a machine can move to another node while it runs.
     public var migrates: Bool
 
     public init(
         name: String, plugin: String = "", member: String? = nil, rank: Int? = nil, tariff: Tariff = .free, suspend: SuspendModel? = nil,
-        bootMilliseconds: Int64 = 0, stopMilliseconds: Int64 = 0, migrates: Bool = false
+        bootMilliseconds: Int64 = 0, migrates: Bool = false
     ) {
         self.name = name
         self.plugin = plugin
@@ -31,7 +30,6 @@ public struct Provider: Sendable, Hashable {
         self.tariff = tariff
         self.suspend = suspend
         self.bootMilliseconds = bootMilliseconds
-        self.stopMilliseconds = stopMilliseconds
         self.migrates = migrates
     }
 }
