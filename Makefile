@@ -10,7 +10,7 @@ SWIFT ?= $(shell Scripts/find-swift)
 JOBS ?= 2
 PREFIX ?= /usr/local
 DESTDIR ?=
-VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Host/Berth.swift)
+VERSION := $(shell sed -n 's/^public let berthVersion = "\(.*\)"/\1/p' Sources/Model/Version.swift)
 
 SOURCES := Package.swift Sources Plugins Tests Benchmarks Examples
 

@@ -68,7 +68,7 @@ let package = Package(
         room("Model", ["JSON"]),
         room("Planner", ["Model"]),
         room("Frames", ["JSON", "Model"]),
-        room("PluginHost", ["CFFI", "CShim", "PluginABI", "JSON", "Model", "Frames", "Platform"]),
+        room("PluginHost", ["CFFI", "CSodium", "CShim", "PluginABI", "JSON", "Model", "Frames", "Platform"]),
         room("Bus", ["CZMQ", "CSodium", "CShim", "JSON", "Model", "Frames", "Platform"]),
         room("Ledger", ["CSQLite", "JSON", "Model", "Platform"]),
 

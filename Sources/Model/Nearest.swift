@@ -5,17 +5,23 @@ public func nearest(_ word: String, among candidates: some Sequence<String>) -> 
     return best.0
 }
 
+/// How many letters are wrong, missing, too many, or swapped with their neighbour.
 private func editDistance(_ left: String, _ right: String) -> Int {
+    let left = Array(left.utf8)
     let right = Array(right.utf8)
+    var before: [Int] = []
     var row = Array(0...right.count)
-    for (index, byte) in left.utf8.enumerated() {
-        var diagonal = row[0]
-        row[0] = index + 1
+    for index in left.indices {
+        var next = [index + 1]
         for column in right.indices {
-            let replaced = diagonal + (byte == right[column] ? 0 : 1)
-            diagonal = row[column + 1]
-            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+            let replaced = row[column] + (left[index] == right[column] ? 0 : 1)
+            var best = min(replaced, next[column] + 1, row[column + 1] + 1)
+            if index > 0, column > 0, left[index] == right[column - 1], left[index - 1] == right[column] {
+                best = min(best, before[column - 1] + 1)
+            }
+            next.append(best)
         }
+        (before, row) = (row, next)
     }
     return row[right.count]
 }

@@ -16,7 +16,7 @@ struct ArchitectureTests {
         "Model": ["JSON"],
         "Planner": ["Model"],
         "Frames": ["JSON", "Model"],
-        "PluginHost": leaves.union(["PluginABI", "Model", "Frames", "CFFI"]),
+        "PluginHost": leaves.union(["PluginABI", "Model", "Frames", "CFFI", "CSodium"]),
         "Bus": leaves.union(["Model", "Frames", "CZMQ", "CSodium"]),
         "Ledger": leaves.union(["Model", "CSQLite"]),
         "Scheduler": leaves.union(["Model", "Planner", "Ledger", "Frames", "Bus"]),

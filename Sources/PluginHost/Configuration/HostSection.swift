@@ -37,3 +37,15 @@ public struct RestartBudget: Sendable, Equatable {
         self.init(count: count, milliseconds: milliseconds)
     }
 }
+
+extension HostSection {
+    /// Where modules are looked up unless `plugin-path` says otherwise: beside the configuration, where `make install`
+    /// and the distribution put them, and where the build leaves them, which is beside the program.
+    static func defaultPluginPath(besides configuration: String) -> [String] {
+        var path = [join(folder(of: configuration), "plugins"), "/usr/lib/berth/plugins"]
+        if let program = realPath("/proc/self/exe") {
+            path += [join(folder(of: program), "../lib/berth/plugins"), folder(of: program)]
+        }
+        return path
+    }
+}

@@ -45,9 +45,10 @@ public enum SettingValue: Sendable, Equatable, CustomStringConvertible {
     /// `@env:NAME`: a variable of the host's environment.
     case environment(String)
 
-    public init(_ text: String) {
+    /// A relative path is seen from `folder`, the configuration's.
+    public init(_ text: String, in folder: String = "") {
         if text.hasPrefix("@file:") {
-            self = .file(String(text.dropFirst(6)))
+            self = .file(join(folder, String(text.dropFirst(6))))
         } else if text.hasPrefix("@env:") {
             self = .environment(String(text.dropFirst(5)))
         } else {

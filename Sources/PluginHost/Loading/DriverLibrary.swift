@@ -19,7 +19,7 @@ public final class DriverLibrary: Sendable {
     public let abi: ABIDescription
     public let capabilities: [String]
     /// The JSON Schema of the settings; nil: the library takes none.
-    public let schema: JSON?
+    public let schema: JSON.Schema?
     /// The calls of the ABI that are there, and the extra declared ones, by name.
     public let calls: [String: PreparedCall]
 

@@ -211,7 +211,7 @@ const berth_plugin_t *berth_driver_entry(uint32_t host_abi_major, uint32_t host_
 #define BERTH_NOTE_LAYOUT 1u
 
 /* FNV-1a (64 bits) of the canonical text of `[abi compute/1]` as of this minor; `berth abi header` prints it. */
-#define BERTH_ABI_HASH 0x0000000000000000ull
+#define BERTH_ABI_HASH 0xd813e425095175b8ull
 
 typedef struct berth_note {
    uint32_t name_size, desc_size, type;
