@@ -64,7 +64,7 @@ struct ABIDriftTests {
                 type handle = ptr
                 call start = status (ptr host, out handle greeter)
                 call greet = status (handle greeter, ptr call, cstring name, out i64 count, bytes, out cstring words)
-                call sum = f64 (f32 a, inout u8 b, bool c, ptr)
+                call sum = f64 (f32 a, inout u8 b, bool c, u16)
                 call nothing = void ()
                 """
             ).abi("greeter/1"))
@@ -75,7 +75,7 @@ struct ABIDriftTests {
             "\(Repository.root)/Sources/PluginABI/include", source,
         ])
         #expect(abi.header.contains("berth_status_t (*start)(const berth_host_t *host, berth_greeter_t **greeter);"))
-        #expect(abi.header.contains("double (*sum)(float a, uint8_t *b, bool c, void *);"))
+        #expect(abi.header.contains("double (*sum)(float a, uint8_t *b, bool c, uint16_t);"))
         #expect(abi.header.contains("void (*nothing)(void);"))
     }
 }

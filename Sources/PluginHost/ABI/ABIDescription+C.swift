@@ -45,8 +45,9 @@ extension ABICall {
     }
 
     private var cParameters: String {
-        let declarations = parameters.flatMap(\.cDeclarations).map {
-            $0.type.hasSuffix("*") ? "\($0.type)\($0.name)" : "\($0.type) \($0.name)"
+        let declarations = parameters.flatMap(\.cDeclarations).map { declaration in
+            declaration.name.isEmpty || declaration.type.hasSuffix("*")
+                ? declaration.type + declaration.name : "\(declaration.type) \(declaration.name)"
         }
         return declarations.isEmpty ? "void" : declarations.joined(separator: ", ")
     }

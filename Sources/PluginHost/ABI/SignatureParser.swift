@@ -23,7 +23,7 @@ struct SignatureParser {
         try check(name: name, isExtra: isExtra)
         var parser = SignatureParser(words: try words(text)[...], aliases: aliases)
         let call = try parser.signature(name)
-        if isExtra { try checkExtra(call) }
+        try isExtra ? checkExtra(call) : checkPointers(call)
         return call
     }
 
@@ -184,6 +184,18 @@ struct SignatureParser {
         guard parts.allSatisfy({ isName(String($0)) }), isExtra || parts.count == 1 else {
             throw DeclarationError(
                 "'\(name)' is no name for a call", hint: isExtra ? "use a-z, 0-9, _ and dots between" : "use a-z, 0-9 and _")
+        }
+    }
+
+    /// The host can fill in three pointers: its own struct, the call's, and the handle that the driver gave.
+    private static func checkPointers(_ call: ABICall) throws(DeclarationError) {
+        guard call.result.type != .ptr else { throw DeclarationError("a call returns no pointer", hint: "write out handle NAME") }
+        for parameter in call.parameters where parameter.type.type == .ptr {
+            let isHandle = parameter.type.name == "handle" && parameter.direction != .inout
+            let isOurs = parameter.type.name == "ptr" && parameter.direction == .in && ["host", "call"].contains(parameter.name)
+            guard !isHandle, !isOurs else { continue }
+            let written = [parameter.type.name, parameter.name].compactMap { $0 }.joined(separator: " ")
+            throw DeclarationError("the host has nothing for '\(written)' to point to", hint: "write ptr host, ptr call, or a handle")
         }
     }
 
