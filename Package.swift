@@ -102,7 +102,7 @@ let package = Package(
         tests("SimulatorTests", ["Model", "Planner", "Simulator", "JSON"]),
         tests("FramesTests", ["Frames", "JSON", "Model"]),
         tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON"]),
-        tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform"]),
+        tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "TestSupport", "Host"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
         tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),

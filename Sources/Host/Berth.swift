@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import PluginHost
 
 /// The program `berth`: finds the command, reads its options, runs it, and turns errors into exit codes.
 @main
@@ -12,6 +13,8 @@ enum Berth {
     ]
 
     static func main() async {
+        // Not a person's command: the host starts itself again for each provider, and the driver gets this very thread.
+        if let provider = WorkerProcess.provider(in: CommandLine.arguments) { WorkerProcess.run(provider) }
         let code = await CommandLineProgram(commands: commands).run(Array(CommandLine.arguments.dropFirst()))
         fflush(nil)
         exit(code.rawValue)

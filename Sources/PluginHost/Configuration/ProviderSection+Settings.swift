@@ -62,7 +62,7 @@ extension SettingValue {
     /// The value itself; for a secret, what the file or variable holds now.
     public func resolve() throws(BerthError) -> String {
         switch self {
-        case .literal(let text): return text
+        case .literal(let text), .secret(let text): return text
         case .file(let path):
             do throws(FileError) {
                 let bytes = try DiskFiles.read(path, atMost: 64 << 10)

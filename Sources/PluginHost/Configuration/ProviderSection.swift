@@ -44,6 +44,8 @@ public enum SettingValue: Sendable, Equatable, CustomStringConvertible {
     case file(String)
     /// `@env:NAME`: a variable of the host's environment.
     case environment(String)
+    /// A secret that was read already, on its way to the worker. Shown as `(secret)`.
+    case secret(String)
 
     /// A relative path is seen from `folder`, the configuration's.
     public init(_ text: String, in folder: String = "") {
@@ -65,6 +67,7 @@ public enum SettingValue: Sendable, Equatable, CustomStringConvertible {
         case .literal(let text): text
         case .file(let path): "@file:\(path)"
         case .environment(let name): "@env:\(name)"
+        case .secret: "(secret)"
         }
     }
 }
