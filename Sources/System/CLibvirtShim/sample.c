@@ -1,4 +1,5 @@
 #include "clibvirtshim.h"
+#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ static int64_t number(const virTypedParameter *parameter) {
    }
 }
 
-void clibvirt_read_sample(const virDomainStatsRecord *record, clibvirt_sample_t *sample) {
+void clibvirt_read_sample(const void *of, clibvirt_sample_t *sample) {
+   const virDomainStatsRecord *record = of;
    *sample = (clibvirt_sample_t){
       .state = -1, .reason = -1, .cpu_time = -1, .vcpus = -1, .balloon_current = -1, .rss = -1};
    virDomainGetUUID(record->dom, sample->uuid);

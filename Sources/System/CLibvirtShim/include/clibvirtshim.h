@@ -1,8 +1,8 @@
 /* What the libvirt driver needs in C: typed parameters without Swift's copies, and a child process for the KVM probe. */
+/* libvirt's own headers are not included here: Swift has them from CLibvirt, and a type must have one home. */
 #ifndef CLIBVIRTSHIM_H
 #define CLIBVIRTSHIM_H
-#include <libvirt/libvirt.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What one record of virConnectGetAllDomainStats() says. A number that is not there is -1. */
@@ -15,7 +15,8 @@ typedef struct clibvirt_sample {
    int64_t rss;             /* balloon.rss, KiB */
 } clibvirt_sample_t;
 
-void clibvirt_read_sample(const virDomainStatsRecord *record, clibvirt_sample_t *sample);
+/* `record` is a virDomainStatsRecordPtr. */
+void clibvirt_read_sample(const void *record, clibvirt_sample_t *sample);
 
 typedef enum {
    CLIBVIRT_KVM_WORKS = 0,
