@@ -20,11 +20,11 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = [], path: String
 }
 
 /// A driver exports its entry and nothing else: the version script sees to it.
-func driver(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+func driver(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(
         name: name,
         dependencies: ["PluginABI", "PluginKit", "JSON"] + dependencies,
-        path: path ?? "Plugins/\(name)",
+        path: "Plugins/\(name)",
         swiftSettings: settings,
         linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/driver.map"])])
 }
@@ -53,7 +53,6 @@ let package = Package(
         system("CYAML", "libyaml-dev"),
         .systemLibrary(name: "CLibXML2", path: "Sources/System/CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .target(name: "CShim", path: "Sources/System/CShim"),
-        .target(name: "CLibvirtShim", dependencies: ["CLibvirt"], path: "Sources/System/CLibvirtShim"),
 
         // Leaves.
         .target(name: "PluginABI", path: "Sources/PluginABI"),
@@ -88,11 +87,7 @@ let package = Package(
             ],
             path: "Sources/Host", swiftSettings: settings),
 
-        // The libvirt driver without its exported entry, so that tests can link it; the entry is a file of its own.
-        .target(
-            name: "LibvirtDriver", dependencies: ["PluginABI", "PluginKit", "JSON", "CLibvirt", "CLibvirtShim", "CLibXML2"],
-            path: "Plugins/Libvirt", exclude: ["Entry"], swiftSettings: settings),
-        driver("Libvirt", ["LibvirtDriver"], path: "Plugins/Libvirt/Entry"),
+        driver("Libvirt", ["CLibvirt", "CLibXML2"]),
         driver("OpenStack", ["DriverHTTP", "CYAML"]),
 
         .executableTarget(
@@ -112,7 +107,7 @@ let package = Package(
         tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
         tests("HostTests", ["JSON", "Model"]),
-        tests("LibvirtTests", ["LibvirtDriver", "CLibvirt", "PluginKit", "JSON", "Model", "PluginHost"]),
+        tests("LibvirtTests", ["JSON", "Model", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "PluginHost"]),
     ],
     swiftLanguageModes: [.v6]

@@ -20,6 +20,8 @@ public struct Lease: Sendable, Equatable {
     public var remaining: Int64?
     /// As what it ends, once it is `ending`.
     public var outcome: LeaseState?
+    /// What the Scheduler promised: sizes, and the places of machines that are not made yet.
+    public var plan = LeasePlan()
     /// Counts up with each change that was stored.
     public var revision = 0
 
@@ -74,6 +76,7 @@ extension Lease {
         if let steadyEnd { json["steady_end"] = JSON(steadyEnd) }
         if let remaining { json["remaining_ms"] = JSON(remaining) }
         if let outcome { json["outcome"] = JSON(outcome.rawValue) }
+        if plan != LeasePlan() { json["plan"] = plan.document }
         json["revision"] = JSON(revision)
         return json
     }
@@ -91,6 +94,7 @@ extension Lease {
         steadyEnd = fields.value("steady_end")?.int.map { Int64($0) }
         remaining = fields.value("remaining_ms")?.int.map { Int64($0) }
         outcome = try fields.word("outcome")
+        if let plan = fields.value("plan") { self.plan = LeasePlan(plan) }
         revision = fields.value("revision")?.int ?? 0
     }
 }

@@ -27,7 +27,7 @@ public enum LeaseState: String, StateWithTransitions {
     public var successors: [LeaseState] {
         switch self {
         case .new: [.queued, .scheduled, .preparing, .rejected]
-        case .queued: [.scheduled, .preparing, .cancelled, .rejected, .failed]
+        case .queued: [.scheduled, .preparing, .ending, .cancelled, .rejected, .failed]
         case .scheduled: [.queued, .preparing, .cancelled, .rejected, .failed]
         case .preparing: [.active, .queued, .suspending, .ending]
         case .active: [.preparing, .queued, .suspending, .ending]
