@@ -11,6 +11,9 @@ public protocol Ledger: AnyObject, Sendable {
     /// Whether promises can be kept right now.
     var health: LedgerHealth { get }
 
+    /// Has `hook` called, on a thread of the ledger's, whenever that changes.
+    func onHealth(_ hook: @escaping @Sendable (LedgerHealth) -> Void)
+
     /// Hands a batch over to be committed; returns at once. Batches commit in the order of their submission, many of them with one
     /// `fsync`. `completion` runs once, on the ledger's writer thread, in the same order, after the batch is durable, with what it became;
     /// or with `retry`, and then nothing of the batch is stored. It must be quick and must not wait for the ledger.

@@ -14,7 +14,7 @@ public struct StoredLease: Sendable, Equatable {
 /// Everything that is not final.
 public struct LedgerSnapshot: Sendable {
     public var leases: [Lease] = []
-    /// All machines of those leases, the final ones too, in the order of their making.
+    /// All machines of those leases, the final ones too; those of one lease in the order of their making.
     public var machines: [Machine] = []
     /// All intents that are not closed, tombstones included, in the order of their making.
     public var intents: [Intent] = []

@@ -15,6 +15,16 @@ public enum Clock {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
+    /// Which boot of the machine this is (`/proc/sys/kernel/random/boot_id`): `boot` compares within one only. Empty where nobody says.
+    public static var bootID: String {
+        let file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 36)
+        guard read(file, &bytes, 36) == 36 else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     private static func time(_ clock: clockid_t) -> timespec {
         var time = timespec()
         clock_gettime(clock, &time)
