@@ -9,12 +9,16 @@ enum Berth {
 
     /// Every command, in the order of `berth --help`.
     static let commands: [any Command.Type] = [
-        VersionCommand.self
+        PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self,
+        ConfigCheckCommand.self,
+        ABIHeaderCommand.self,
+        VersionCommand.self,
     ]
 
     static func main() async {
         // Not a person's command: the host starts itself again for each provider, and the driver gets this very thread.
         if let provider = WorkerProcess.provider(in: CommandLine.arguments) { WorkerProcess.run(provider) }
+        if let order = DescribeProcess.order(in: CommandLine.arguments) { DescribeProcess.run(order) }
         let code = await CommandLineProgram(commands: commands).run(Array(CommandLine.arguments.dropFirst()))
         fflush(nil)
         exit(code.rawValue)

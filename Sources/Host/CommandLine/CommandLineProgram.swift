@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import PluginHost
 
 /// Picks the command for the words given, prints help, and reports errors.
 struct CommandLineProgram {
@@ -32,6 +33,9 @@ struct CommandLineProgram {
             return try await command.init().run(arguments)
         } catch let error as UsageError {
             complain("\(error)\nSee: berth \(command.name) --help")
+            return .usage
+        } catch let error as ConfigurationErrors {
+            for problem in error.problems { complain("\(problem)") }
             return .usage
         } catch let error as BerthError {
             complain(error.description)

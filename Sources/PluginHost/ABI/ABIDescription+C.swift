@@ -6,17 +6,15 @@ extension ABIDescription {
             "/* \(title): printed by `berth abi header \(title)` from the section [abi \(title)]. */", "#include <berth/driver.h>", "",
         ]
         let upper = prefix.uppercased() + "_ABI"
-        let hash = String(hash, radix: 16)
-        let padded = String(repeating: "0", count: 16 - hash.count) + hash
         if name != "compute" {
             lines += ["#define \(upper)_MAJOR \(revision)u", "#define \(upper)_MINOR \(minor)u"]
-            lines += ["#define \(upper)_HASH UINT64_C(0x\(padded))", ""]
+            lines += ["#define \(upper)_HASH UINT64_C(0x\(hashText))", ""]
             lines += opaqueTypes.map { "typedef struct \($0) \($0)_t;" }
             lines += ["typedef struct \(prefix)_ops {", "   uint32_t size;"]
             lines += calls.map { "   \($0.pointerDeclaration);" }
             lines += ["} \(prefix)_ops_t;"]
         } else {
-            lines += ["/* The hash of the section: BERTH_ABI_HASH is UINT64_C(0x\(padded)). The members of berth_ops_t after size: */"]
+            lines += ["/* The hash of the section: BERTH_ABI_HASH is UINT64_C(0x\(hashText)). The members of berth_ops_t after size: */"]
             lines += calls.map { "\($0.pointerDeclaration);" }
         }
         return lines.joined(separator: "\n") + "\n"

@@ -33,6 +33,9 @@ public struct ABIDescription: Sendable, Hashable {
         canonicalText.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
     }
 
+    /// The hash as sixteen hexadecimal digits.
+    public var hashText: String { hexadecimal(hash) }
+
     /// The hash that a driver of this minor carries; nil: this host does not know the minor.
     public func hash(minor: Int) -> UInt64? { minor == self.minor ? hash : nil }
 }

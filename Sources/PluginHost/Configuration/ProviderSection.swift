@@ -37,6 +37,16 @@ public struct ProviderSection: Sendable, Equatable {
     }
 }
 
+extension ProviderSection {
+    /// A provider of a plugin with nothing said about it: enough to ask the plugin who it is.
+    init(asking plugin: PluginSection) {
+        let section = Section(kind: "provider", name: "", location: plugin.location, entries: [])
+        self.init(
+            name: "", location: plugin.location, isEnabled: true, plugin: plugin.name, isolation: .process, restart: .standard, threads: 1,
+            memory: nil, descriptors: nil, overcommit: [:], environment: [], settings: [], section: section)
+    }
+}
+
 /// A value that may be a reference to a secret. Only `resolve` ever reads the secret; every other way shows the reference.
 public enum SettingValue: Sendable, Equatable, CustomStringConvertible {
     case literal(String)

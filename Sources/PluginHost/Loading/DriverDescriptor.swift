@@ -10,6 +10,7 @@ struct DriverDescriptor {
     var minor = 0
     var capabilities: [String] = []
     var schema: JSON.Schema?
+    var schemaDocument: JSON?
     /// The functions, in the order of the ABI's calls.
     var operations: [UnsafeMutableRawPointer] = []
 
@@ -40,7 +41,7 @@ struct DriverDescriptor {
         identity.license = try DriverDescriptor.text(plugin.license ?? DriverDescriptor.empty, "license")
         identity.url = try DriverDescriptor.text(plugin.url ?? DriverDescriptor.empty, "url")
         capabilities = try DriverDescriptor.capabilities(plugin.capabilities)
-        schema = try DriverDescriptor.schema(plugin.config_schema)
+        try read(schema: plugin.config_schema)
         guard let table = plugin.ops else { throw DriverDescriptor.wrong("it has no table of operations (ops)") }
         operations = try DriverDescriptor.operations(UnsafeRawPointer(table), abi)
     }
@@ -123,11 +124,13 @@ struct DriverDescriptor {
         return words
     }
 
-    private static func schema(_ pointer: UnsafePointer<CChar>?) throws(BerthError) -> JSON.Schema? {
-        guard let pointer, pointer.pointee != 0 else { return nil }
+    private mutating func read(schema pointer: UnsafePointer<CChar>?) throws(BerthError) {
+        guard let pointer, pointer.pointee != 0 else { return }
         let length = strnlen(pointer, 1 << 20)
         do {
-            return try JSON.Schema(try JSON(parsing: UnsafeRawBufferPointer(start: pointer, count: length)))
+            let document = try JSON(parsing: UnsafeRawBufferPointer(start: pointer, count: length))
+            schema = try JSON.Schema(document)
+            schemaDocument = document
         } catch {
             throw BerthError(
                 .broken, "the driver's config_schema is no JSON Schema that Berth understands", hint: "docs/abi.md lists the keywords",

@@ -21,6 +21,8 @@ public final class DriverLibrary: Sendable {
     public let capabilities: [String]
     /// The JSON Schema of the settings; nil: the library takes none.
     public let schema: JSON.Schema?
+    /// The schema as the driver wrote it.
+    public let schemaDocument: JSON?
     /// The calls of the ABI that are there, and the extra declared ones, by name.
     public let calls: [String: PreparedCall]
 
@@ -41,11 +43,13 @@ public final class DriverLibrary: Sendable {
             identity = descriptor.identity
             capabilities = descriptor.capabilities
             schema = descriptor.schema
+            schemaDocument = descriptor.schemaDocument
             for (call, function) in zip(abi.calls, descriptor.operations) { found[call] = function }
         } else {
             identity = Identity(id: plugin.name, name: plugin.name)
             capabilities = plugin.capabilities
             schema = nil
+            schemaDocument = nil
             for call in abi.calls { found[call] = dlsym(image, plugin.symbol(for: call.name)) }
         }
         for call in plugin.extraCalls { found[call] = dlsym(image, plugin.symbol(for: call.name)) }
