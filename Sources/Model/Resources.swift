@@ -96,7 +96,7 @@ extension Resources: CustomStringConvertible {
     }
 
     /// Thousandths as a decimal without trailing zeros: 2500 is `2.5`.
-    static func decimal(_ milli: Int64) -> String {
+    public static func decimal(_ milli: Int64) -> String {
         let fraction = milli.magnitude % 1000
         var text = "\(milli < 0 ? "-" : "")\(milli.magnitude / 1000)"
         if fraction != 0 {

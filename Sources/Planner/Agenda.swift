@@ -1,7 +1,9 @@
-/// What happens when: a heap by time, then by the order in which things were put in.
+/// What happens when: a heap by time; at one moment room is given back before it is taken, else in the order of putting in.
 struct Agenda: Sendable {
     struct Item: Sendable {
         var time: Int64
+        /// 0: gives room back; 1: takes it.
+        var rank: Int8
         var order: Int
         var lease: Int32
         /// Void once the lease has moved on.
@@ -13,9 +15,9 @@ struct Agenda: Sendable {
 
     var first: Item? { items.first }
 
-    mutating func add(_ time: Int64, lease: Int32, generation: Int32) {
+    mutating func add(_ time: Int64, rank: Int8, lease: Int32, generation: Int32) {
         order += 1
-        items.append(Item(time: time, order: order, lease: lease, generation: generation))
+        items.append(Item(time: time, rank: rank, order: order, lease: lease, generation: generation))
         var index = items.count - 1
         while index > 0 {
             let parent = (index - 1) / 2
@@ -43,7 +45,7 @@ struct Agenda: Sendable {
     }
 
     private static func before(_ left: Item, _ right: Item) -> Bool {
-        left.time != right.time ? left.time < right.time : left.order < right.order
+        left.time != right.time ? left.time < right.time : (left.rank, left.order) < (right.rank, right.order)
     }
 
     /// Drops void items once there are many.

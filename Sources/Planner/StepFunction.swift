@@ -151,6 +151,7 @@ struct StepFunction<Value: Amount>: Sendable {
 
     /// Adds `amount` over `start..<end`.
     mutating func add(_ amount: Value, _ start: Int64, _ end: Int64) {
+        let start = Swift.max(start, chunks[0].steps[0].time)
         guard start < end else { return }
         var index = chunk(at: start)
         var from = start

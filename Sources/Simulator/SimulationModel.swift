@@ -1,0 +1,41 @@
+public import Model
+public import Planner
+
+/// The world that a workload is played in: nodes, and what virtual machines cost in it.
+public struct SimulationModel: Sendable {
+    /// What the published experiment compares.
+    public enum Preset: String, Sendable, CaseIterable {
+        /// Jobs on bare nodes: nothing can be suspended, nothing costs extra.
+        case noVM = "no-vm"
+        /// Jobs on bare nodes that can be suspended and resumed anywhere in no time.
+        case suspend
+        /// Virtual machines with their images in place: 5 % run-time overhead, 20 s to boot, suspend and resume at 50 MiB/s.
+        case vm
+    }
+
+    public var nodes = 144
+    public var node = Resources(milliCPUs: 1000, memoryMiB: 1024, diskGiB: Resources.unlimited, machines: Resources.unlimited)
+    /// Nil: nothing can be suspended, and best-effort leases are not preemptible.
+    public var suspend: SuspendModel?
+    /// Per cent that everything takes longer.
+    public var overheadPercent = 0.0
+    public var bootMilliseconds: Int64 = 0
+    /// Overhead and boot time of reservations too: their real run time grows, not what they asked for.
+    public var overheadOfReservations = false
+
+    public init(_ preset: Preset = .vm) {
+        switch preset {
+        case .noVM: break
+        case .suspend: suspend = .ideal
+        case .vm:
+            suspend = SuspendModel(rate: 50, resumesElsewhere: true, keepsDisk: false)
+            overheadPercent = 5
+            bootMilliseconds = 20_000
+        }
+    }
+
+    /// How long something of `milliseconds` takes in a machine.
+    func inflated(_ milliseconds: Int64) -> Int64 {
+        milliseconds + Int64(Double(milliseconds) * overheadPercent / 100) + bootMilliseconds
+    }
+}
