@@ -21,6 +21,7 @@ final class OpenStack: Driver {
     private let cloud: Cloud
     private let servers: Servers
     private let directory: Directory
+    private let lostAnswers = LostAnswers()
     private let watcher: Watcher?
 
     init(settings: Settings, host: Host, call: Call) throws {
@@ -90,7 +91,8 @@ final class OpenStack: Driver {
     }
 
     func create(_ spec: Spec, key: String, _ call: Call) throws -> Machine {
-        try Creation(cloud: cloud, servers: servers, directory: directory, patience: HTTPPatience(call)).run(spec, key: key)
+        try Creation(cloud: cloud, servers: servers, directory: directory, lostAnswers: lostAnswers, patience: HTTPPatience(call)).run(
+            spec, key: key)
     }
 
     func action(_ verb: Verb, on id: String, arguments: JSON, _ call: Call) throws -> ActionResult {

@@ -101,7 +101,8 @@ struct Transfer: ~Copyable {
             return HTTPError(.cancelled, "\(what): cancelled", wasSent: wasSent)
         case CURLE_ABORTED_BY_CALLBACK:
             return HTTPError(.deadline, "\(what): the deadline passed", wasSent: wasSent)
-        case CURLE_OPERATION_TIMEDOUT where sink.patience.remaining == 0:
+        // libcurl counts in its own milliseconds: it may stop a moment before our deadline.
+        case CURLE_OPERATION_TIMEDOUT where sink.patience.remaining < 100:
             return HTTPError(.deadline, "\(what): the deadline passed", wasSent: wasSent)
         case CURLE_WRITE_ERROR where sink.overflowed:
             return HTTPError(.tooLarge, "\(what): the answer is larger than \(sink.limit >> 20) MiB", wasSent: wasSent)

@@ -74,7 +74,14 @@ struct Actions {
         let flavor = try directory.flavor(for: Spec(wanted), patience)
         if flavor.name == now?.name { return .machine(server.machine()) }
         try servers.act(id, ["resize": ["flavorRef": .string(flavor.id)]], patience)
-        _ = try settled(id) { $0.status == "VERIFY_RESIZE" }
+        // Nova sets the task before it answers: a server without one, in its old state, is one that no host could take.
+        let resized = try servers.wait(id, atMost: .max, patience) {
+            $0.status == "VERIFY_RESIZE" || $0.status == server.status && $0.taskState == nil
+        }
+        guard let resized else { throw .deadline("server \(id) did not get there in time") }
+        guard resized.status == "VERIFY_RESIZE" else {
+            throw .exhausted("no host of the cloud could take the server as \(flavor.description)", native: resized.fault?.words)
+        }
         try servers.act(id, ["confirmResize": nil], patience)
         return try settled(id) { ["ACTIVE", "SHUTOFF"].contains($0.status) && $0.taskState == nil }
     }

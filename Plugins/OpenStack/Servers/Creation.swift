@@ -1,6 +1,7 @@
 import DriverHTTP
 import JSON
 import PluginKit
+import Synchronization
 
 /// `create`, exactly once: a server carries its key in its name and in its metadata, and is looked for before it is made.
 struct Creation {
@@ -23,6 +24,20 @@ struct Creation {
         for double in made.dropFirst() { try servers.delete(double.id, patience) }
         guard let server = made.first else { throw .retry("the cloud made the server but does not list it yet") }
         return try settle(server.id, key)
+    }
+
+    /// The request was refused, or its answer lost. A refusal is a promise that nothing is there; it is none while an earlier
+    /// request with this key, its answer lost, may still be under way - and have taken the last of the quota.
+    private func failed(_ error: DriverError, _ key: String) throws(DriverError) -> DriverError {
+        guard error.status.promisesNothing || error.status == .notFound else {
+            lostAnswers.add(key)
+            return error
+        }
+        guard try servers.find(key: key, patience).isEmpty, !lostAnswers.isRecent(key) else {
+            return .retry("an earlier request for this server may still be under way", native: error.native ?? error.message)
+        }
+        // A flavor, image or network went away in between.
+        return error.status == .notFound ? .invalid(error.message, native: error.native) : error
     }
 
     /// Waits a while for the server to run or to fail. One that failed is removed, so that the error is a promise.
@@ -122,6 +137,22 @@ struct Creation {
         guard spec.userData == nil else { throw .invalid("OpenStack takes one public key beside user_data, not \(spec.publicKeys.count)") }
         let lines = spec.publicKeys.map { "  - \(JSON.string($0).text)\n" }
         return "#cloud-config\nssh_authorized_keys:\n" + lines.joined()
+    }
+}
+
+/// Keys of requests that may have been acted on although nobody heard the answer, for two minutes each.
+final class LostAnswers: Sendable {
+    private let keys = Mutex<[String: ContinuousClock.Instant]>([:])
+
+    func add(_ key: String) {
+        keys.withLock { keys in
+            keys = keys.filter { $0.value > .now }
+            keys[key] = .now + .seconds(120)
+        }
+    }
+
+    func isRecent(_ key: String) -> Bool {
+        keys.withLock { ($0[key] ?? .now) > .now }
     }
 }
 
