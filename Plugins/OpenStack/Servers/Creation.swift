@@ -8,6 +8,7 @@ struct Creation {
     let cloud: Cloud
     let servers: Servers
     let directory: Directory
+    let lostAnswers: LostAnswers
     let patience: HTTPPatience
 
     func run(_ spec: Spec, key: String) throws(DriverError) -> Machine {
@@ -15,9 +16,8 @@ struct Creation {
         let body = try body(spec, key: key)
         do throws(DriverError) {
             _ = try servers.create(body, patience)
-        } catch  where error.status == .notFound {
-            // A flavor, image or network went away in between: nothing was made.
-            throw .invalid(error.message, native: error.native)
+        } catch {
+            throw try failed(error, key)
         }
         // Another call with this key may have been under way, its answer lost: the oldest stays, the others go.
         let made = try servers.find(key: key, patience)
