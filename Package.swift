@@ -108,7 +108,7 @@ let package = Package(
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
         tests("HostTests", ["JSON", "Model"]),
         tests("LibvirtTests", ["JSON", "Model", "PluginHost"]),
-        tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "PluginHost"]),
+        tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),
     ],
     swiftLanguageModes: [.v6]
 )

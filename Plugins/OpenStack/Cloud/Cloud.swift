@@ -180,14 +180,20 @@ final class Cloud: Sendable {
     // MARK: Catalog and versions
 
     private func endpoint(_ service: Service, _ token: Token) throws(DriverError) -> String {
+        if let url = settings.endpoints[service.rawValue] { return Self.versioned(url, service) }
         guard let url = token.endpoint(service.types, region: settings.region, interface: settings.interface) else {
             let place = settings.region.map { "region '\($0)'" } ?? "any region"
             throw .invalid(
-                "the cloud's catalog has no \(settings.interface) address of \(service.name) in \(place); it knows the regions: \(token.regions.joined(separator: ", "))"
-            )
+                "the cloud's catalog has no \(settings.interface) address of \(service.name) in \(place)",
+                native: "it knows the regions: \(token.regions.joined(separator: ", "))")
         }
-        return url.contains("/v") && url.split(separator: "/").contains { $0.first == "v" && $0.dropFirst().first?.isNumber == true }
-            ? url : url + service.version
+        return Self.versioned(url, service)
+    }
+
+    /// The address with a version: some catalogs give one, some do not.
+    private static func versioned(_ url: String, _ service: Service) -> String {
+        let hasVersion = url.split(separator: "/").dropFirst(2).contains { $0.first == "v" && $0.dropFirst().first?.isNumber == true }
+        return hasVersion ? url : url + service.version
     }
 
     /// Whether the catalog has the service at all.

@@ -49,6 +49,8 @@ struct CloudSettings: Sendable {
     var settleSeconds = 20
     /// How often changes are looked for; 0: never.
     var pollSeconds = 10
+    /// Addresses of services that count more than the catalog's, which may hold what only the cloud itself can reach.
+    var endpoints: [String: String] = [:]
     var recordFolder: String?
 }
 
@@ -85,6 +87,7 @@ extension CloudSettings {
         floatingNetwork = config["floating_network"]?.string
         settleSeconds = config["settle_s"]?.int ?? settleSeconds
         pollSeconds = config["poll_s"]?.int ?? pollSeconds
+        for field in config["endpoints"]?.object?.fields ?? [] { endpoints[field.name] = field.value.string }
         recordFolder = config["record"]?.string
     }
 

@@ -23,6 +23,12 @@ extension OpenStack {
         .string("domain_id", "instead of domain"),
         .string("region", "where the catalog has several"),
         .string("interface", "which of the catalog's addresses: public (default), internal, admin"),
+        .object(
+            "endpoints", "addresses that count more than the catalog's",
+            [
+                .string("compute", "Nova, with its version"), .string("image", "Glance"), .string("network", "Neutron"),
+                .string("volume", "Cinder"),
+            ]),
         .string("cacert", "a file of certificates to trust instead of the system's"),
         .string("cert", "a client certificate (PEM)"),
         .string("key", "its key (PEM)"),

@@ -1,0 +1,68 @@
+import Foundation
+import Synchronization
+import TestSupport
+
+/// The real OpenStack of `Tests/Stacks/openstack`, started when the first test asks and stopped when the program ends. Tokens
+/// live 30 seconds: whatever a test does, it does across renewals.
+enum OpenStackStack {
+    static let script = "\(Repository.root)/Tests/Stacks/openstack/openstack-stack.sh"
+    static let root = "/var/lib/berth-test-openstack"
+    private static let environment = ["STACK_ROOT": root, "STACK_TOKEN_TTL": "30", "STACK_SMOKE": "0"]
+
+    /// Whether it runs. Says loudly why where it cannot.
+    static let isRunning: Bool = {
+        guard getuid() == 0 else { return skipped("it installs and starts services as root") }
+        do {
+            atexit { OpenStackStack.stop() }
+            let result = try Execution.run("/bin/bash", [script, "start"], environment: environment)
+            guard result.status == .exited(0) else { return skipped(result.standardError.suffix(1500).description) }
+            try admin(["quota", "set", "--instances", "200", "--cores", "400", "--ram", "512000", "demo"])
+            return true
+        } catch {
+            return skipped("\(error)")
+        }
+    }()
+
+    private static func skipped(_ why: String) -> Bool {
+        print("\n*** SKIPPED: every test against a real OpenStack: \(why)\n")
+        return false
+    }
+
+    static func stop() {
+        _ = try? Execution.run("/bin/bash", [script, "stop"], environment: environment)
+    }
+
+    /// Starts what is down.
+    static func start() throws {
+        let result = try Execution.run("/bin/bash", [script, "start"], environment: environment)
+        guard result.status == .exited(0) else { throw Failure(description: result.standardError) }
+    }
+
+    /// Ends one service, by the pid that the script recorded.
+    static func end(_ service: String) async throws {
+        let text = try String(contentsOfFile: "\(root)/run/\(service).pid", encoding: .utf8)
+        guard let pid = text.split(separator: " ").first.flatMap({ pid_t($0) }) else { throw Failure(description: "no pid of \(service)") }
+        kill(-pid, SIGKILL)
+        try await eventually("\(service) is gone") { kill(pid, 0) != 0 }
+    }
+
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// What Debian's own client prints, as JSON.
+    @discardableResult
+    static func client(_ user: String, _ arguments: [String]) throws -> Any {
+        let settings = [
+            "OS_AUTH_URL": "http://127.0.0.1:5000/v3", "OS_IDENTITY_API_VERSION": "3", "OS_USERNAME": user, "OS_PASSWORD": "\(user)-secret",
+            "OS_PROJECT_NAME": user, "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": "RegionOne",
+            "PYTHONWARNINGS": "ignore", "LC_ALL": "C.UTF-8",
+        ]
+        let result = try Execution.run("/usr/bin/python3", ["/usr/bin/openstack"] + arguments, environment: settings)
+        guard result.status == .exited(0) else { throw Failure(description: result.standardError) }
+        return (try? JSONSerialization.jsonObject(with: Data(result.standardOutput.utf8))) ?? [:]
+    }
+
+    @discardableResult
+    static func admin(_ arguments: [String]) throws -> Any { try client("admin", arguments) }
+}
