@@ -204,4 +204,71 @@ struct RecordedTests {
             #expect(outcome.native?.contains("RegionOne") == true)
         }
     }
+
+    /// What a create sends, for a spec and settings.
+    private func createBody(_ spec: JSON, _ settings: JSON) throws -> JSON {
+        var body: JSON = nil
+        try with({ request, _ in request.path.contains("name=") ? .answer(200, body: "{\"servers\":[]}") : nil }) { cloud in
+            let provider = try cloud.provider(settings)
+            defer { provider.close() }
+            _ = provider.create(spec, key: "6f9619ff-8b86-8011-b42d-00c04fc964ff")
+            let request = cloud.server.requests.first { $0.method == "POST" && $0.path == "/v2.1/servers" }
+            body = try JSON(parsing: try #require(request).body)["server"] ?? nil
+        }
+        return body
+    }
+
+    @Test("a server carries its key in its name and its metadata, and gets the smallest flavor that fits")
+    func createRequest() throws {
+        var spec = Provider.tiny
+        spec["networks"] = ["private"]
+        spec["addresses"] = ["10.64.0.9"]
+        spec["tags"] = ["lease": "l-1"]
+        spec["user_data"] = "#!/bin/sh\necho \u{e9}\n"
+        let body = try createBody(spec, ["security_groups": ["web"], "availability_zone": "nova"])
+        #expect(body["name"] == "t-6f9619ff-8b86-8011-b42d-00c04fc964ff")
+        #expect(body["metadata"] == ["berth_key": "6f9619ff-8b86-8011-b42d-00c04fc964ff", "berth_lease": "l-1"])
+        #expect(body["flavorRef"] == "72472f2f-a5e1-494a-8e80-23bc76cc8ef0")
+        #expect(body["networks"] == [["uuid": "5621d048-328b-4029-9f08-3d0ed8ccbf1b", "fixed_ip": "10.64.0.9"]])
+        #expect(body["security_groups"] == [["name": "web"]])
+        #expect(body["availability_zone"] == "nova")
+        let data = Data(base64Encoded: body["user_data"]?.string ?? "") ?? Data()
+        #expect(String(decoding: data, as: UTF8.self) == spec["user_data"]?.string)
+    }
+
+    @Test("a machine that names no network gets none")
+    func noNetwork() throws {
+        #expect(try createBody(Provider.tiny, [:])["networks"] == "none")
+    }
+
+    @Test("booting from a volume makes one of the image, which goes with the server")
+    func bootFromVolume() throws {
+        let body = try createBody(Provider.tiny, ["boot_from_volume": true, "volume_gib": 7])
+        let disk = body["block_device_mapping_v2"]?[0]
+        #expect(body["imageRef"] == "")
+        #expect(disk?["uuid"] == "35dbf3d1-bf56-46d8-8b68-a6a2f6388b3d")
+        #expect(disk?["volume_size"] == 7 && disk?["delete_on_termination"] == true)
+    }
+
+    @Test("`volume=ID` as image boots from that volume")
+    func existingVolume() throws {
+        var spec = Provider.tiny
+        spec["image"] = "volume=11111111-2222-3333-4444-555555555555"
+        let disk = try createBody(spec, [:])["block_device_mapping_v2"]?[0]
+        #expect(disk?["source_type"] == "volume" && disk?["uuid"] == "11111111-2222-3333-4444-555555555555")
+    }
+
+    @Test(
+        "ids that would lead elsewhere in a path are not found, and nothing is asked",
+        arguments: ["../flavors", "a/b", "", "a?b", "%2e%2e"])
+    func hostileIds(id: String) throws {
+        try with { cloud in
+            let provider = try cloud.provider()
+            defer { provider.close() }
+            let before = cloud.server.requests.count
+            #expect(provider.call("inspect", [.string(id)]).status == .notFound)
+            #expect(provider.action(id, "destroy").status == .notFound)
+            #expect(cloud.server.requests.count == before)
+        }
+    }
 }

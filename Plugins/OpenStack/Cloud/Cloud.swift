@@ -165,7 +165,11 @@ final class Cloud: Sendable {
         request.isRepeatable = true
         let response = try answer(request, patience)
         guard response.status == 201 || response.status == 200 else {
-            if response.status == 404 { throw .invalid("there is no Keystone v3 at \(settings.authURL)", native: response.excerpt) }
+            if response.status == 404 {
+                // Keystone says 404, not 401, to a token that has ended.
+                if case .token = settings.credential { throw .denied("the token of config.token has ended", native: response.excerpt) }
+                throw .invalid("there is no Keystone v3 at \(settings.authURL)", native: response.excerpt)
+            }
             throw Fault(response, from: "Keystone", url: url).error
         }
         return try Token(response, now: started)
