@@ -32,7 +32,7 @@ struct HTTP2Tests {
             ])
         try #require(made.status == .exited(0), "\(made.standardError)")
         let server = try Execution(
-            HTTP2Server.python, ["\(Repository.root)/Tests/OpenStackTests/h2server.py", folder("cert.pem"), folder("key.pem")])
+            HTTP2Server.python, ["\(Repository.root)/Tests/Stacks/h2/h2server.py", folder("cert.pem"), folder("key.pem")])
         let port = try await eventually("the server listens") { server.standardOutput.split(separator: "\n").first.flatMap { UInt16($0) } }
         self.server = server
         url = "https://127.0.0.1:\(port)"

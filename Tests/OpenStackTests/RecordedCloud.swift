@@ -14,7 +14,8 @@ final class RecordedCloud: Sendable {
     private static let routes: [(method: String, path: String, file: String)] = [
         ("POST", "/v3/auth/tokens", "03-auth-password-scoped"), ("GET", "/v2.1/", "15-nova-v2.1"), ("GET", "/v2.1/limits", "23-limits"),
         ("GET", "/v2.1/flavors/detail", "21-flavors-detail"), ("GET", "/v2/images", "17-images"), ("GET", "/v2.0/networks", "28-networks"),
-        ("GET", "/v2.1/servers/detail", "35-servers-detail"), ("GET", "/v2.1/os-hypervisors/statistics", "64-hypervisor-stats-as-demo-403"),
+        ("GET", "/v2.1/servers/detail", "36-servers-detail-2.93"),
+        ("GET", "/v2.1/os-hypervisors/statistics", "64-hypervisor-stats-as-demo-403"),
         ("POST", "/v2.1/servers", "30-server-create"),
     ]
 

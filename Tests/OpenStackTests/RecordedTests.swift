@@ -22,7 +22,7 @@ struct RecordedTests {
             let machine = try #require(try provider.list().first)
             #expect(machine["id"] == "3f03f181-3095-4e14-8500-8a4d1f75403f")
             #expect(machine["state"] == "running")
-            #expect(machine["cpus"] == 1 && machine["memory_mib"] == 64)
+            #expect(machine["cpus"] == 1 && machine["memory_mib"] == 512)
             #expect(machine["addresses"] == ["10.64.1.74"])
             #expect(machine["created"] == "2026-11-21T03:36:55Z")
             #expect(machine["key"] == nil, "a server without our mark is foreign")
@@ -33,7 +33,10 @@ struct RecordedTests {
     func pages() throws {
         try with({ request, _ in
             guard request.path.hasPrefix("/v2.1/servers/detail"), let address = request.headers["host"] else { return nil }
-            let file = request.path.contains("marker=") ? "55-servers-page-2" : "54-servers-page-1"
+            let file =
+                if request.path.hasSuffix("marker=3f03f181-3095-4e14-8500-8a4d1f75403f") { "92-servers-empty" } else {
+                    request.path.contains("marker=") ? "55-servers-page-2" : "54-servers-page-1"
+                }
             guard let page = try? RecordedCloud.recorded(file, url: "http://\(address)") else { return nil }
             return .answer(page.status, body: page.body)
         }) { cloud in
@@ -45,7 +48,7 @@ struct RecordedTests {
 
     @Test("ten thousand servers are listed")
     func hugeList() throws {
-        let one = try JSON(parsing: RecordedCloud.recorded("35-servers-detail").body)["servers"]?[0]?.text ?? ""
+        let one = try JSON(parsing: RecordedCloud.recorded("36-servers-detail-2.93").body)["servers"]?[0]?.text ?? ""
         let body = "{\"servers\":[\(Array(repeating: one, count: 10_000).joined(separator: ","))]}"
         try with({ request, _ in request.path.hasPrefix("/v2.1/servers/detail") ? .answer(200, body: body) : nil }) { cloud in
             let provider = try cloud.provider()
