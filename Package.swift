@@ -69,6 +69,7 @@ let package = Package(
         room("Planner", ["Model"]),
         room("Frames", ["JSON", "Model"]),
         room("PluginHost", ["CFFI", "CSodium", "CShim", "PluginABI", "JSON", "Model", "Frames", "Platform"]),
+        room("Conformance", ["CShim", "PluginABI", "PluginHost", "JSON", "Model", "Platform"]),
         room("Bus", ["CZMQ", "CSodium", "CShim", "JSON", "Model", "Frames", "Platform"]),
         room("Ledger", ["CSQLite", "JSON", "Model", "Platform"]),
 
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "Host",
             dependencies: [
-                "Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "Scheduler", "Monitor", "Drivers", "Federation",
+                "Model", "Planner", "Frames", "PluginHost", "Conformance", "Bus", "Ledger", "Scheduler", "Monitor", "Drivers", "Federation",
                 "Simulator", "JSON", "Platform",
             ],
             path: "Sources/Host", swiftSettings: settings),
@@ -102,7 +103,8 @@ let package = Package(
         tests("SimulatorTests", ["Model", "Planner", "Simulator", "JSON"]),
         tests("FramesTests", ["Frames", "JSON", "Model"]),
         tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON"]),
-        tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "TestSupport", "Host"]),
+        tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "Host"]),
+        tests("ConformanceTests", ["Conformance", "Host", "JSON", "Model"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
         tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
