@@ -42,13 +42,8 @@ struct PluginsCheckCommand: Command {
         checker.only = Set(arguments.all("--only"))
         try giveSettings(arguments, &checker)
         let isVerbose = arguments.has("-v")
-        let report: CheckReport
-        do {
-            report = try checker.run { result in
-                if output == .table { show(result, isVerbose: isVerbose) }
-            }
-        } catch let error where error.code == .invalid || error.code == .notFound {
-            throw UsageError(error.description)
+        let report = try PluginsCheckCommand.report(checker) { result in
+            if output == .table { show(result, isVerbose: isVerbose) }
         }
         switch output {
         case .json: print(report.json.pretty)
@@ -56,6 +51,16 @@ struct PluginsCheckCommand: Command {
         case .table: print(CheckSummary(report: report).text)
         }
         return report.outcome >= .fail ? .failed : .done
+    }
+
+    private static func report(_ checker: Checker, each: (CheckResult) -> Void) throws -> CheckReport {
+        do throws(BerthError) {
+            return try checker.run(each: each)
+        } catch {
+            // Settings that do not fit, and a file that is not there: a wrong use, not a bad driver.
+            guard error.code != .invalid, error.code != .notFound else { throw UsageError(error.description) }
+            throw error
+        }
     }
 
     /// Settings of `--provider` or `--set`; without either the checks that need some are skipped.
