@@ -13,7 +13,9 @@ extension Check {
                 let nodes = (try? JSON(parsing: answer.document))?["nodes"]?.array ?? []
                 let ids = nodes.compactMap { $0["id"]?.string }
                 if Set(ids).count != ids.count { examination.found(40, .fail, "two nodes have the same id", do: "make ids unique") }
-                if nodes.isEmpty { examination.found(40, .warn, "there is no node", do: "nothing can be placed on a provider without nodes") }
+                if nodes.isEmpty {
+                    examination.found(40, .warn, "there is no node", do: "nothing can be placed on a provider without nodes")
+                }
                 Check.checkRoom(nodes, examination)
             }
             subject.close()
@@ -32,9 +34,11 @@ extension Check {
             let subject = try examination.open()
             guard let machines = subject.list() else {
                 let answer = subject.call("list") { subject.ops.list(subject.handle, $0) }
-                throw .failed(Finding(42, .fail, "list answers \(answer.words)", do: "list every machine of the provider; none is an empty document"))
+                throw .failed(
+                    Finding(42, .fail, "list answers \(answer.words)", do: "list every machine of the provider; none is an empty document"))
             }
-            for (what, values) in [("id", machines.map(\.id)), ("key", machines.compactMap(\.key))] where Set(values).count != values.count {
+            for (what, values) in [("id", machines.map(\.id)), ("key", machines.compactMap(\.key))] where Set(values).count != values.count
+            {
                 examination.found(42, .fail, "two machines have the same \(what)", do: "make each \(what) unique")
             }
             for machine in machines.prefix(20) {
@@ -46,11 +50,13 @@ extension Check {
                 }
                 let seen = subject.machine(answer.document, "inspect", rule: 43)
                 if let seen, seen.id != machine.id {
-                    examination.found(43, .fail, "inspect of '\(machine.id)' answers '\(seen.id)'", do: "answer the machine that was asked for")
+                    examination.found(
+                        43, .fail, "inspect of '\(machine.id)' answers '\(seen.id)'", do: "answer the machine that was asked for")
                     break
                 }
                 if let seen, seen.key != machine.key {
-                    examination.found(53, .fail, "list and inspect show different keys of '\(machine.id)'", do: "show the stored key in both")
+                    examination.found(
+                        53, .fail, "list and inspect show different keys of '\(machine.id)'", do: "show the stored key in both")
                     break
                 }
             }
@@ -59,24 +65,29 @@ extension Check {
         },
         Check(name: "unknown", level: 2, calls: ["open", "inspect", "action"]) { (examination) throws(CheckStop) in
             let subject = try examination.open()
-            let ids = ["berth-check-no-such-machine", "0", "-1", "../../etc/passwd", "%s%n", "\u{1F6A2}", String(repeating: "x", count: 10_000)]
+            let ids = [
+                "berth-check-no-such-machine", "0", "-1", "../../etc/passwd", "%s%n", "\u{1F6A2}", String(repeating: "x", count: 10_000),
+            ]
             let listed = Set((subject.list() ?? []).flatMap { [$0.id, $0.name ?? ""] })
             for id in ids where !listed.contains(id) {
                 let answer = subject.call("inspect") { subject.ops.inspect(subject.handle, $0, id) }
                 if answer.isOK {
-                    examination.found(50, .fail, "inspect of the unknown id '\(excerpt(id.utf8, 30))' answers OK", do: "answer BERTH_NOT_FOUND")
+                    examination.found(
+                        50, .fail, "inspect of the unknown id '\(excerpt(id.utf8, 30))' answers OK", do: "answer BERTH_NOT_FOUND")
                     break
                 }
                 if answer.status != BERTH_NOT_FOUND {
                     examination.found(
-                        50, .warn, "inspect of the unknown id '\(excerpt(id.utf8, 30))' answers \(answer.words)", do: "answer BERTH_NOT_FOUND")
+                        50, .warn, "inspect of the unknown id '\(excerpt(id.utf8, 30))' answers \(answer.words)",
+                        do: "answer BERTH_NOT_FOUND")
                     break
                 }
             }
             for verb in ["berth-check.dance", "", "DESTROY", String(repeating: "v", count: 3000)] {
                 let answer = subject.action("berth-check-no-such-machine", verb)
                 if answer.isOK {
-                    examination.found(51, .fail, "action answers OK to a verb and a machine that there are not", do: "answer BERTH_UNSUPPORTED")
+                    examination.found(
+                        51, .fail, "action answers OK to a verb and a machine that there are not", do: "answer BERTH_UNSUPPORTED")
                     break
                 }
             }
@@ -85,7 +96,8 @@ extension Check {
                 if answer.isOK {
                     examination.found(51, .fail, "action answers OK to a verb that is not listed", do: "answer BERTH_UNSUPPORTED")
                 } else if answer.status != BERTH_UNSUPPORTED {
-                    examination.found(51, .warn, "action answers \(answer.words) to a verb that is not listed", do: "answer BERTH_UNSUPPORTED")
+                    examination.found(
+                        51, .warn, "action answers \(answer.words) to a verb that is not listed", do: "answer BERTH_UNSUPPORTED")
                 }
             }
             subject.close()
@@ -97,9 +109,11 @@ extension Check {
     private static func checkRoom(_ nodes: [JSON], _ examination: Examination) {
         for node in nodes {
             for field in ["memory_mib", "disk_gib"] {
-                guard let total = node["total"]?[field]?.double, let used = node["used"]?[field]?.double, total > 0, used > total * 16 else { continue }
+                guard let total = node["total"]?[field]?.double, let used = node["used"]?[field]?.double, total > 0, used > total * 16
+                else { continue }
                 examination.found(
-                    40, .warn, "node '\(node["id"]?.string ?? "")' uses \(used / total) times its \(field)", do: "memory is in MiB, disk in GiB")
+                    40, .warn, "node '\(node["id"]?.string ?? "")' uses \(used / total) times its \(field)",
+                    do: "memory is in MiB, disk in GiB")
             }
         }
     }

@@ -26,8 +26,12 @@ extension Check {
             guard let first else {
                 throw .failed(Finding(12, .fail, "the entry refuses a host of its own major", do: "answer NULL only to another major"))
             }
-            if first != second { examination.found(11, .fail, "the entry answers another descriptor the second time", do: "make it static") }
-            if stranger != nil { examination.found(12, .warn, "the entry accepts a host of another major", do: "compare host_abi_major with BERTH_ABI_MAJOR") }
+            if first != second {
+                examination.found(11, .fail, "the entry answers another descriptor the second time", do: "make it static")
+            }
+            if stranger != nil {
+                examination.found(12, .warn, "the entry accepts a host of another major", do: "compare host_abi_major with BERTH_ABI_MAJOR")
+            }
         },
         Check(name: "descriptor", level: 1, needsSettings: false, calls: ["load", "entry"]) { (examination) throws(CheckStop) in
             let subject = try examination.load()

@@ -11,7 +11,9 @@ extension Check {
             case "permissions":
                 examination.found(1, .warn, failed.detail, do: "the host refuses the file like this")
             case "note": throw .failed(Finding(2, .fail, failed.detail, do: "write BERTH_DRIVER_NOTE, or #berthDriver in Swift"))
-            case "abi": throw .failed(Finding(failed.detail.contains("hash") ? 7 : 2, .fail, failed.detail, do: "build it with this host's berth/driver.h"))
+            case "abi":
+                throw .failed(
+                    Finding(failed.detail.contains("hash") ? 7 : 2, .fail, failed.detail, do: "build it with this host's berth/driver.h"))
             default: throw .failed(Finding(1, .fail, failed.detail, do: "build it with -shared for this machine"))
             }
         },
@@ -19,7 +21,10 @@ extension Check {
             guard let image = ELFImage(path: examination.path) else { throw .skipped("the file cannot be read as ELF") }
             let exports = image.exports
             guard exports.contains("berth_driver_entry") else {
-                throw .failed(Finding(3, .fail, "berth_driver_entry is not exported", do: "give it default visibility, and list it in the version script"))
+                throw .failed(
+                    Finding(
+                        3, .fail, "berth_driver_entry is not exported", do: "give it default visibility, and list it in the version script")
+                )
             }
             let others = exports.filter { $0 != "berth_driver_entry" }
             if !others.isEmpty {
@@ -35,7 +40,9 @@ extension Check {
                 examination.found(4, .warn, "the code has text relocations", do: "compile everything with -fPIC")
             }
             if image.wantsExecutableStack {
-                examination.found(5, .warn, "it asks for an executable stack", do: "link with -Wl,-z,noexecstack; look for assembly without .note.GNU-stack")
+                examination.found(
+                    5, .warn, "it asks for an executable stack",
+                    do: "link with -Wl,-z,noexecstack; look for assembly without .note.GNU-stack")
             }
         },
     ]

@@ -15,10 +15,14 @@ extension Check {
                 guard !taken.contains(id) else { continue }
                 let inspected = subject.call("inspect") { subject.ops.inspect(subject.handle, $0, id) }
                 if inspected.isOK {
-                    examination.found(50, .fail, "inspect of '\(excerpt(id.utf8, 40))' answers OK (seed \(examination.seed))", do: "answer BERTH_NOT_FOUND")
+                    examination.found(
+                        50, .fail, "inspect of '\(excerpt(id.utf8, 40))' answers OK (seed \(examination.seed))",
+                        do: "answer BERTH_NOT_FOUND")
                     break
                 }
-                let verb = Bool.random(using: &examination.random) ? verbs.randomElement(using: &examination.random) ?? "x" : examination.random.text()
+                let verb =
+                    Bool.random(using: &examination.random)
+                    ? verbs.randomElement(using: &examination.random) ?? "x" : examination.random.text()
                 let acted = subject.action(id, verb, examination.random.json())
                 if acted.isOK, !verb.isEmpty {
                     examination.found(
@@ -40,7 +44,8 @@ extension Check {
                     _ = subject.action(machine.id, "destroy", deadline: 60_000)
                 } else if Status.promisesNothing(answer.status), (subject.list() ?? []).contains(where: { $0.key == key }) {
                     examination.found(
-                        54, .fail, "create answers \(answer.words), and the machine is there (seed \(examination.seed))", do: "undo it, or answer RETRY")
+                        54, .fail, "create answers \(answer.words), and the machine is there (seed \(examination.seed))",
+                        do: "undo it, or answer RETRY")
                     break
                 }
             }

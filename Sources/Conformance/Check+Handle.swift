@@ -20,7 +20,9 @@ extension Check {
             let open = ProcessState.now()
             let inheritable = open.files.filter { before.files[$0.key] == nil && !$0.value.closesOnExec }
             if !inheritable.isEmpty {
-                examination.found(83, .warn, "\(inheritable.count) descriptors of the driver are inherited by its children", do: "open with O_CLOEXEC, SOCK_CLOEXEC")
+                examination.found(
+                    83, .warn, "\(inheritable.count) descriptors of the driver are inherited by its children",
+                    do: "open with O_CLOEXEC, SOCK_CLOEXEC")
             }
             subject.close()
             let after = ProcessState.now()
@@ -28,7 +30,9 @@ extension Check {
             if !handlers.isEmpty {
                 examination.found(84, .warn, "handlers of signals \(handlers.keys.sorted()) were changed", do: "leave signals to the host")
             }
-            if after.directory != before.directory { examination.found(84, .warn, "the working directory was changed", do: "use absolute paths") }
+            if after.directory != before.directory {
+                examination.found(84, .warn, "the working directory was changed", do: "use absolute paths")
+            }
             if after.mask != before.mask { examination.found(84, .warn, "the umask was changed", do: "set modes with fchmod") }
             subject.audit()
         },
@@ -50,7 +54,8 @@ extension Check {
                 kiB: ProcessState.privateKiB - memory
             )
             if more.files > 2 {
-                examination.found(21, .fail, "\(rounds) times open and close leave \(more.files) descriptors", do: "close in close, and where open fails")
+                examination.found(
+                    21, .fail, "\(rounds) times open and close leave \(more.files) descriptors", do: "close in close, and where open fails")
             }
             if more.threads > 2 {
                 examination.found(21, .fail, "\(rounds) times open and close leave \(more.threads) threads", do: "join them in close")
@@ -88,7 +93,10 @@ extension Check {
     private static func wrongValues(_ schema: JSON.Schema) -> [JSON] {
         switch schema.types.first {
         case .string:
-            return ["", "/nowhere/berth-check", "berth-check.invalid", .string(String(repeating: "x", count: 4000)), "caf\u{e9} \u{1F6A2} \"'%s"]
+            return [
+                "", "/nowhere/berth-check", "berth-check.invalid", .string(String(repeating: "x", count: 4000)),
+                "caf\u{e9} \u{1F6A2} \"'%s",
+            ]
         case .integer: return [0, 1, -1, 9_007_199_254_740_991]
         case .number: return [0, -1, 1e300]
         case .boolean: return [true, false]

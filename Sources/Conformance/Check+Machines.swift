@@ -14,7 +14,9 @@ extension Check {
                 let first = subject.create(key, spec)
                 guard first.isOK else {
                     throw .failed(
-                        Finding(54, .fail, "create answers \(first.words)", do: "if the spec does not suit the provider, give one: --spec '{\"image\":…}'"))
+                        Finding(
+                            54, .fail, "create answers \(first.words)",
+                            do: "if the spec does not suit the provider, give one: --spec '{\"image\":…}'"))
                 }
                 guard let machine = subject.machine(first.document, "create", rule: 43) else { return }
                 if machine.key != key { examination.found(53, .fail, "create answers a machine without its key", do: "write \"key\"") }
@@ -44,11 +46,13 @@ extension Check {
                     let key = examination.newKey()
                     let answer = subject.create(key, spec.text)
                     if answer.status == BERTH_BROKEN {
-                        examination.found(54, .warn, "create with \(field) = \(value.text) answers \(answer.words)", do: "answer INVALID or EXHAUSTED")
+                        examination.found(
+                            54, .warn, "create with \(field) = \(value.text) answers \(answer.words)", do: "answer INVALID or EXHAUSTED")
                     }
                     let made = (subject.list() ?? []).contains { $0.key == key }
                     if Status.promisesNothing(answer.status), made {
-                        examination.found(54, .fail, "create answers \(answer.words), and the machine is there", do: "undo it, or answer RETRY")
+                        examination.found(
+                            54, .fail, "create answers \(answer.words), and the machine is there", do: "undo it, or answer RETRY")
                     }
                 }
                 subject.close()
@@ -91,7 +95,8 @@ extension Check {
                 for machine in ours {
                     let answer = subject.action(machine.id, "destroy", deadline: 60_000)
                     if !answer.isOK {
-                        examination.found(56, .fail, "destroy answers \(answer.words)", do: "the machine '\(machine.id)' of this check is still there")
+                        examination.found(
+                            56, .fail, "destroy answers \(answer.words)", do: "the machine '\(machine.id)' of this check is still there")
                         continue
                     }
                     let isGone = settle(within: 60_000) {
@@ -99,15 +104,20 @@ extension Check {
                         return inspected.status == BERTH_NOT_FOUND || subject.isGone(inspected.document)
                     }
                     if !isGone {
-                        examination.found(56, .fail, "'\(machine.id)' is still there a minute after destroy", do: "let inspect answer NOT_FOUND once it is gone")
+                        examination.found(
+                            56, .fail, "'\(machine.id)' is still there a minute after destroy",
+                            do: "let inspect answer NOT_FOUND once it is gone")
                     }
                 }
                 let left = (subject.list() ?? []).filter { $0.key.map(keys.contains) == true && $0.state != "gone" }
-                if !left.isEmpty { examination.found(56, .fail, "list still shows \(left.count) destroyed machines", do: "leave them out, or say gone") }
+                if !left.isEmpty {
+                    examination.found(56, .fail, "list still shows \(left.count) destroyed machines", do: "leave them out, or say gone")
+                }
                 if let first = ours.first {
                     let answer = subject.action(first.id, "destroy")
                     if !answer.isOK, answer.status != BERTH_NOT_FOUND {
-                        examination.found(50, .warn, "destroy of a machine that is gone answers \(answer.words)", do: "answer BERTH_NOT_FOUND")
+                        examination.found(
+                            50, .warn, "destroy of a machine that is gone answers \(answer.words)", do: "answer BERTH_NOT_FOUND")
                     }
                 }
                 subject.checkEvents()
@@ -122,7 +132,8 @@ extension Check {
         let level = number == 1 ? 3 : 4
         let suffix = number == 1 ? "" : "-\(number)"
         return [
-            Check(name: "create.crash\(suffix)", level: level, needs: ["create"], calls: ["open", "create"]) { (examination) throws(CheckStop) in
+            Check(name: "create.crash\(suffix)", level: level, needs: ["create"], calls: ["open", "create"]) {
+                (examination) throws(CheckStop) in
                 let subject = try examination.open()
                 let (key, spec) = (examination.newKey("crash"), examination.spec(subject))
                 examination.reporter.willDie()
@@ -139,10 +150,13 @@ extension Check {
                 let before = (subject.list() ?? []).filter { $0.key == key }
                 let answer = subject.create(key, examination.spec(subject))
                 guard answer.isOK, let machine = subject.machine(answer.document, "create", rule: 43) else {
-                    throw .failed(Finding(52, .fail, "create with the key of an interrupted one answers \(answer.words)", do: "look the key up first"))
+                    throw .failed(
+                        Finding(52, .fail, "create with the key of an interrupted one answers \(answer.words)", do: "look the key up first")
+                    )
                 }
                 if let first = before.first, first.id != machine.id {
-                    examination.found(52, .fail, "create makes a second machine after a crash", do: "look the key up at the provider before you create")
+                    examination.found(
+                        52, .fail, "create makes a second machine after a crash", do: "look the key up at the provider before you create")
                 }
                 examination.checkOnlyOne(subject, key, machine.id)
                 subject.close()

@@ -57,7 +57,9 @@ extension Check {
             crowd.run(threads: 4)
             examination.watchdog.disarm()
             if crowd.failures > 0 {
-                examination.found(36, .fail, "\(crowd.failures) of \(crowd.calls) calls failed when four came at a time", do: "guard what the calls share, or do not list reentrant")
+                examination.found(
+                    36, .fail, "\(crowd.failures) of \(crowd.calls) calls failed when four came at a time",
+                    do: "guard what the calls share, or do not list reentrant")
             }
             subject.close()
             subject.audit()

@@ -149,15 +149,20 @@ extension CheckProcess.Report {
     func ending(seed: UInt64) -> Finding? {
         let words = lastOutput.isEmpty ? "" : "; it last said: " + excerpt(lastOutput.suffix(160), 160)
         if ranOutOfTime {
-            return Finding(70, .fail, "the check did not end in time, it stood at \(step)", do: "see what blocks there: attach a debugger to a run with the same seed, \(seed)")
+            return Finding(
+                70, .fail, "the check did not end in time, it stood at \(step)",
+                do: "see what blocks there: attach a debugger to a run with the same seed, \(seed)")
         }
         if hasEnded || isToDie && signal == SIGKILL { return nil }
         if let signal {
-            return Finding(80, .crash, "\(step) crashed the process: signal \(signal)\(words)", do: "run it under a debugger with --seed \(seed)")
+            return Finding(
+                80, .crash, "\(step) crashed the process: signal \(signal)\(words)", do: "run it under a debugger with --seed \(seed)")
         }
         if exitCode == Reporter.lostDescriptor {
-            return Finding(82, .fail, "\(step) closed descriptors that are not the driver's", do: "close only what you opened, and only once")
+            return Finding(
+                82, .fail, "\(step) closed descriptors that are not the driver's", do: "close only what you opened, and only once")
         }
-        return Finding(81, .crash, "\(step) ended the process with status \(exitCode)\(words)", do: "never call exit or abort: end with call->fail")
+        return Finding(
+            81, .crash, "\(step) ended the process with status \(exitCode)\(words)", do: "never call exit or abort: end with call->fail")
     }
 }

@@ -60,7 +60,9 @@ struct Descriptor {
         }
         guard size >= known else {
             throw .failed(
-                Finding(13, .fail, "the size of \(what) is \(size), this minor has \(known)", do: "write sizeof of the struct as the header has it"))
+                Finding(
+                    13, .fail, "the size of \(what) is \(size), this minor has \(known)",
+                    do: "write sizeof of the struct as the header has it"))
         }
         return pointer.pointee
     }
@@ -68,7 +70,9 @@ struct Descriptor {
     private static func text(_ member: UnsafePointer<CChar>?, _ name: String) throws(CheckStop) -> String {
         guard let member, let text = String(validatingCString: member) else {
             throw .failed(
-                Finding(15, .fail, member == nil ? "\(name) is NULL" : "\(name) is no UTF-8", do: "every string is UTF-8; \"\" where there is nothing to say"))
+                Finding(
+                    15, .fail, member == nil ? "\(name) is NULL" : "\(name) is no UTF-8",
+                    do: "every string is UTF-8; \"\" where there is nothing to say"))
         }
         return text
     }

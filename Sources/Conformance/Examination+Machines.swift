@@ -31,17 +31,22 @@ extension Examination {
 
     func checkSame(_ subject: Subject, _ answer: Subject.Answer, _ id: String, _ when: String) {
         guard answer.isOK else {
-            return found(52, .fail, "create with the same key, \(when), answers \(answer.words)", do: "answer the machine that the key made")
+            return found(
+                52, .fail, "create with the same key, \(when), answers \(answer.words)", do: "answer the machine that the key made")
         }
         if let machine = subject.machine(answer.document, "create", rule: 43), machine.id != id {
-            found(52, .fail, "create with the same key, \(when), makes '\(machine.id)' beside '\(id)'", do: "look the key up at the provider before you create")
+            found(
+                52, .fail, "create with the same key, \(when), makes '\(machine.id)' beside '\(id)'",
+                do: "look the key up at the provider before you create")
         }
     }
 
     func checkOnlyOne(_ subject: Subject, _ key: String, _ id: String) {
         guard let machines = subject.list() else { return }
         let ours = machines.filter { $0.key == key }
-        if ours.count > 1 { found(52, .fail, "\(ours.count) machines have the same key", do: "look the key up at the provider before you create") }
+        if ours.count > 1 {
+            found(52, .fail, "\(ours.count) machines have the same key", do: "look the key up at the provider before you create")
+        }
         if ours.isEmpty {
             let isThere = machines.contains { $0.id == id }
             found(
@@ -55,7 +60,10 @@ extension Examination {
 
     func waitUntilBuilt(_ subject: Subject, _ id: String) {
         let isBuilt = settle(within: 120_000) { subject.inspect(id)?.state != "building" }
-        if !isBuilt { found(55, .warn, "the machine is still building after two minutes", do: "answer error with a message when it cannot become more") }
+        if !isBuilt {
+            found(
+                55, .warn, "the machine is still building after two minutes", do: "answer error with a message when it cannot become more")
+        }
     }
 
     /// Whether an event told of the machine, or that there is something to list.

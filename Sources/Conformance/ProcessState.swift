@@ -18,7 +18,8 @@ struct ProcessState: Equatable {
     static func now() -> ProcessState {
         let mask = umask(0)
         umask(mask)
-        return ProcessState(files: openFiles(), threads: entries("/proc/self/task").count, handlers: signals(), directory: currentDirectory(), mask: mask)
+        return ProcessState(
+            files: openFiles(), threads: entries("/proc/self/task").count, handlers: signals(), directory: currentDirectory(), mask: mask)
     }
 
     static func openFiles() -> [Int32: File] {

@@ -90,13 +90,16 @@ extension Rule {
             32, "`berth_call_t` is not touched after its call has returned.",
             otherwise: "The host's memory may be another call's by then: the worker crashes or an answer is damaged.", .author),
         Rule(33, "`write` is called on the thread of the call.", otherwise: "Documents may be torn.", .check),
-        Rule(34, "When `write` answers false the call returns at once.", otherwise: "Work for nothing, until the deadline kills it.", .check),
+        Rule(
+            34, "When `write` answers false the call returns at once.", otherwise: "Work for nothing, until the deadline kills it.", .check),
         Rule(35, "A result document has at most 64 MiB.", otherwise: "The call counts as BROKEN.", .host),
         Rule(36, "A driver that lists `reentrant` takes several calls at a time on one handle.", otherwise: "Its worker crashes.", .check),
     ]
 
     private static let documents = [
-        Rule(40, "A capacity document fits `capacity.json`; node ids are unique.", otherwise: "The provider has no nodes: nothing is placed there.", .host),
+        Rule(
+            40, "A capacity document fits `capacity.json`; node ids are unique.",
+            otherwise: "The provider has no nodes: nothing is placed there.", .host),
         Rule(41, "A catalog document fits `catalog.json`.", otherwise: "Its images cannot be used.", .host),
         Rule(
             42, "`list` writes JSON Lines, each fits `machine.json`; ids and keys are unique.",
@@ -118,28 +121,44 @@ extension Rule {
             54, "INVALID, UNSUPPORTED, CONFLICT, DENIED and EXHAUSTED from `create` promise that nothing exists or will appear.",
             otherwise: "The host places the machine elsewhere, and there are two.", .check),
         Rule(55, "A listed verb leads to its state.", otherwise: "The lease fails when its time is up.", .check),
-        Rule(56, "A destroyed machine goes: `list` lacks it and `inspect` is NOT_FOUND, or both say `gone`.", otherwise: "Its place is never free again.", .check),
+        Rule(
+            56, "A destroyed machine goes: `list` lacks it and `inspect` is NOT_FOUND, or both say `gone`.",
+            otherwise: "Its place is never free again.", .check),
     ]
 
     private static let events = [
-        Rule(60, "An event's document fits its kind, and its subject is the machine's id.", otherwise: "The event is dropped and the host lists again.", .host),
-        Rule(61, "A driver that lists `events` tells of a new machine within seconds.", otherwise: "The host learns of it at the next poll.", .check),
+        Rule(
+            60, "An event's document fits its kind, and its subject is the machine's id.",
+            otherwise: "The event is dropped and the host lists again.", .host),
+        Rule(
+            61, "A driver that lists `events` tells of a new machine within seconds.", otherwise: "The host learns of it at the next poll.",
+            .check),
         Rule(62, "A driver goes on when `emit` answers false.", otherwise: "A busy host loses its driver.", .check),
     ]
 
     private static let time = [
         Rule(70, "A call ends by its deadline.", otherwise: "Past it and a grace of two seconds the worker is killed.", .host),
-        Rule(71, "A call ends soon after `cancelled` says true.", otherwise: "The provider's thread is busy with what nobody wants.", .check),
+        Rule(
+            71, "A call ends soon after `cancelled` says true.", otherwise: "The provider's thread is busy with what nobody wants.", .check),
         Rule(72, "`close` ends within seconds.", otherwise: "The worker is killed.", .host),
     ]
 
     private static let conduct = [
-        Rule(80, "A driver does not crash, whatever it is asked.", otherwise: "The worker starts again; after five in a minute the provider is quarantined.", .host),
+        Rule(
+            80, "A driver does not crash, whatever it is asked.",
+            otherwise: "The worker starts again; after five in a minute the provider is quarantined.", .host),
         Rule(81, "It does not end the process (`exit`, `abort`).", otherwise: "As a crash.", .host),
         Rule(82, "It closes only descriptors that it opened.", otherwise: "The worker loses its host and ends.", .check),
-        Rule(83, "Its descriptors are close-on-exec.", otherwise: "Its children keep files and sockets open after the worker's end.", .check),
-        Rule(84, "It leaves signal handlers, working directory and umask as they are.", otherwise: "Other code of the worker is surprised.", .check),
-        Rule(85, "It logs with `log` and prints nothing.", otherwise: "What it prints becomes log lines without a level, and only the last ones are kept.", .check),
-        Rule(86, "Children that it starts are told to live without it, or end with `close`.", otherwise: "They stay when the worker goes.", .check),
+        Rule(
+            83, "Its descriptors are close-on-exec.", otherwise: "Its children keep files and sockets open after the worker's end.", .check),
+        Rule(
+            84, "It leaves signal handlers, working directory and umask as they are.", otherwise: "Other code of the worker is surprised.",
+            .check),
+        Rule(
+            85, "It logs with `log` and prints nothing.",
+            otherwise: "What it prints becomes log lines without a level, and only the last ones are kept.", .check),
+        Rule(
+            86, "Children that it starts are told to live without it, or end with `close`.", otherwise: "They stay when the worker goes.",
+            .check),
     ]
 }

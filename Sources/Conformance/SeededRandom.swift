@@ -18,7 +18,10 @@ struct SeededRandom: RandomNumberGenerator {
     mutating func key() -> String {
         let digits = (0..<32).map { _ in Array("0123456789abcdef")[Int(next() % 16)] }
         let text = String(digits)
-        let parts = [text.prefix(8), text.dropFirst(8).prefix(4), "8" + text.dropFirst(13).prefix(3), "a" + text.dropFirst(17).prefix(3), text.dropFirst(20)]
+        let parts = [
+            text.prefix(8), text.dropFirst(8).prefix(4), "8" + text.dropFirst(13).prefix(3), "a" + text.dropFirst(17).prefix(3),
+            text.dropFirst(20),
+        ]
         return parts.joined(separator: "-")
     }
 
@@ -39,7 +42,10 @@ struct SeededRandom: RandomNumberGenerator {
         case 3, 4: return quoted(text())
         case 5: return "[" + (0..<Int.random(in: 0...3, using: &self)).map { _ in json(depth: depth + 1) }.joined(separator: ",") + "]"
         default:
-            let names = ["name", "cpus", "memory_mib", "disk_gib", "image", "networks", "addresses", "node", "arch", "user_data", "public_keys", "tags", "x"]
+            let names = [
+                "name", "cpus", "memory_mib", "disk_gib", "image", "networks", "addresses", "node", "arch", "user_data", "public_keys",
+                "tags", "x",
+            ]
             let chosen = names.shuffled(using: &self).prefix(Int.random(in: 0...5, using: &self))
             return "{" + chosen.map { quoted($0) + ":" + json(depth: depth + 1) }.joined(separator: ",") + "}"
         }

@@ -7,7 +7,8 @@ enum SettingsText {
     static func document(_ pairs: [(name: String, value: String)], _ schema: JSON.Schema) throws(BerthError) -> JSON {
         var document: JSON = [:]
         for (name, value) in pairs {
-            document = try put(name.split(separator: ".").map(String.init)[...], SettingValue(value).resolve(), into: document, schema, name)
+            document = try put(
+                name.split(separator: ".").map(String.init)[...], SettingValue(value).resolve(), into: document, schema, name)
         }
         document = schema.withDefaults(document)
         let problems = schema.problems(of: document)

@@ -47,7 +47,9 @@ extension Subject {
     ) -> [String] {
         if String(validating: bytes, as: UTF8.self) == nil {
             if !quiet {
-                reporter.finding(Finding(44, .fail, "\(what) is no UTF-8: \(excerpt(bytes))", do: "convert the provider's text, or replace what is none"))
+                reporter.finding(
+                    Finding(44, .fail, "\(what) is no UTF-8: \(excerpt(bytes))", do: "convert the provider's text, or replace what is none")
+                )
             }
             return ["is no UTF-8"]
         }
@@ -67,7 +69,8 @@ extension Subject {
             switch event.kind {
             case 1:
                 if let seen = machine(event.data, "a STATE event", rule: 60), seen.id != subject {
-                    reporter.finding(Finding(60, .fail, "a STATE event of '\(subject)' tells of '\(seen.id)'", do: "the subject is the machine's id"))
+                    reporter.finding(
+                        Finding(60, .fail, "a STATE event of '\(subject)' tells of '\(seen.id)'", do: "the subject is the machine's id"))
                 }
             case 2: check(event.data, DocumentSchema.usage, "a STATS event", rule: 60)
             case 3: check(event.data, DocumentSchema.health, "a HEALTH event", rule: 60)

@@ -43,7 +43,8 @@ final class Subject {
             throw .failed(Finding(6, .fail, words, do: "link what is missing: -Wl,-z,defs shows it when the driver is built"))
         }
         guard let symbol = dlsym(library, "berth_driver_entry") else {
-            throw .failed(Finding(3, .fail, "there is no symbol berth_driver_entry", do: "define it, and export it with default visibility"))
+            throw .failed(
+                Finding(3, .fail, "there is no symbol berth_driver_entry", do: "define it, and export it with default visibility"))
         }
         return unsafeBitCast(symbol, to: Entry.self)
     }
@@ -57,7 +58,10 @@ final class Subject {
         let answer = entry(UInt32(BERTH_ABI_MAJOR), UInt32(BERTH_ABI_MINOR))
         watchdog.disarm()
         guard let answer else {
-            throw .failed(Finding(12, .fail, "the entry refuses a host of \(BERTH_ABI_MAJOR).\(BERTH_ABI_MINOR)", do: "accept the major you were built for"))
+            throw .failed(
+                Finding(
+                    12, .fail, "the entry refuses a host of \(BERTH_ABI_MAJOR).\(BERTH_ABI_MINOR)",
+                    do: "accept the major you were built for"))
         }
         plugin = answer
         let descriptor = try Descriptor(answer)
@@ -143,11 +147,15 @@ final class Subject {
         if status != BERTH_OK, Status.isKnown(status) {
             if let last = state.failures.last {
                 if last.status != status {
-                    say(31, .warn, "\(name) says \(Status.name(last.status)) and answers \(Status.name(status))", do: "return what call->fail returns")
+                    say(
+                        31, .warn, "\(name) says \(Status.name(last.status)) and answers \(Status.name(status))",
+                        do: "return what call->fail returns")
                 }
                 if last.message.isEmpty { say(31, .warn, "\(name) fails with an empty message", do: "say what is wrong, for a person") }
             } else {
-                say(31, .warn, "\(name) answers \(Status.name(status)) without a reason", do: "end with return call->fail(call, status, message, native)")
+                say(
+                    31, .warn, "\(name) answers \(Status.name(status)) without a reason",
+                    do: "end with return call->fail(call, status, message, native)")
             }
         }
         for text in state.failures.flatMap({ [$0.message, $0.native] }) where String(validating: text, as: UTF8.self) == nil {
@@ -170,7 +178,9 @@ final class Subject {
         }
         guard let first = changed.keys.min() else { return }
         reporter.finding(
-            Finding(82, .fail, "\(name) closed descriptor \(first), which is not the driver's", do: "close only what you opened, and only once"))
+            Finding(
+                82, .fail, "\(name) closed descriptor \(first), which is not the driver's", do: "close only what you opened, and only once")
+        )
         reporter.end()
         _exit(0)
     }
@@ -184,12 +194,15 @@ final class Subject {
         let late = calls.reduce(0) { $0 + $1.state.withLock { $0.usesAfterEnd } }
         if late > 0 {
             reporter.finding(
-                Finding(32, .fail, "a call was used \(late) times after it had returned", do: "end or join the threads of a call before it returns"))
+                Finding(
+                    32, .fail, "a call was used \(late) times after it had returned",
+                    do: "end or join the threads of a call before it returns"))
         }
         let host = host.state.withLock { $0 }
         if host.isClosed, host.usesAfterClose > 0 {
             reporter.finding(
-                Finding(23, .fail, "\(host.usesAfterClose) events or log lines came after close", do: "join the threads that emit in close"))
+                Finding(23, .fail, "\(host.usesAfterClose) events or log lines came after close", do: "join the threads that emit in close")
+            )
         }
         if host.badLines > 0 {
             reporter.finding(
@@ -215,7 +228,8 @@ enum CheckStop: Error {
 /// The statuses of the ABI by their names.
 enum Status {
     private static let names = [
-        "OK", "RETRY", "INVALID", "UNSUPPORTED", "NOT_FOUND", "CONFLICT", "DENIED", "EXHAUSTED", "CANCELLED", "DEADLINE", "UNREACHABLE", "BROKEN",
+        "OK", "RETRY", "INVALID", "UNSUPPORTED", "NOT_FOUND", "CONFLICT", "DENIED", "EXHAUSTED", "CANCELLED", "DEADLINE", "UNREACHABLE",
+        "BROKEN",
     ]
 
     static func isKnown(_ status: Int32) -> Bool { names.indices.contains(-Int(status)) }

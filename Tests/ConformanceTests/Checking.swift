@@ -23,7 +23,8 @@ extension CheckReport {
     /// Everything that was found, for the message of a failed test.
     var words: String {
         results.filter { !$0.findings.isEmpty }.map { result in
-            "\(result.name) \(result.outcome): " + result.findings.map { "rule \($0.rule) \($0.outcome): \($0.seen)" }.joined(separator: "; ")
+            "\(result.name) \(result.outcome): "
+                + result.findings.map { "rule \($0.rule) \($0.outcome): \($0.seen)" }.joined(separator: "; ")
         }.joined(separator: "\n")
     }
 }

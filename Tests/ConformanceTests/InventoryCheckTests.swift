@@ -10,7 +10,8 @@ struct InventoryCheckTests {
     func green() throws {
         let directory = try TemporaryDirectory("inv")
         let report = try Checking.run(
-            ExampleDrivers.inventory(), level: 4, settings: ["file": directory("shelf"), "sync": "false", "create_ms": "15", "boot_ms": "50"])
+            ExampleDrivers.inventory(), level: 4,
+            settings: ["file": directory("shelf"), "sync": "false", "create_ms": "15", "boot_ms": "50"])
         #expect(report.outcome == .pass, "\(report.words)")
         #expect(report.count(.skip) == 0)
     }
@@ -23,7 +24,9 @@ struct InventoryCheckTests {
         #expect(report.findings(80).first?.outcome == .crash, "\(report.words)")
     }
 
-    @Test("settings that do not fit never reach open and name the setting", arguments: [("nodse", "1", "nodes"), ("nodes", "many", "integer"), ("nodes", "0", "less")])
+    @Test(
+        "settings that do not fit never reach open and name the setting",
+        arguments: [("nodse", "1", "nodes"), ("nodes", "many", "integer"), ("nodes", "0", "less")])
     func badSettings(name: String, value: String, word: String) throws {
         #expect {
             try Checking.run(ExampleDrivers.inventory(), settings: ["file": "/tmp/x", name: value])

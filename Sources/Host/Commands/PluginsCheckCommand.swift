@@ -66,7 +66,9 @@ struct PluginsCheckCommand: Command {
     /// Settings of `--provider` or `--set`; without either the checks that need some are skipped.
     private func giveSettings(_ arguments: Arguments, _ checker: inout Checker) throws {
         let pairs = try arguments.all("--set").map { text in
-            guard let equals = text.firstIndex(of: "="), equals != text.startIndex else { throw UsageError("--set wants KEY=VALUE, not '\(text)'") }
+            guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+                throw UsageError("--set wants KEY=VALUE, not '\(text)'")
+            }
             return (name: String(text[..<equals]), value: String(text[text.index(after: equals)...]))
         }
         guard let name = arguments.value("--provider") else {
@@ -108,9 +110,11 @@ private struct CheckSummary {
         let skipped = report.results.filter { $0.outcome == .skip }
         let reasons = Dictionary(grouping: skipped) { $0.reason ?? "" }.map { "\($0.value.count) (\($0.key))" }.sorted()
         let counts = [
-            "\(report.count(.pass)) passed", "\(report.count(.warn)) warned", "\(report.count(.fail)) failed", "\(report.count(.crash)) crashed",
+            "\(report.count(.pass)) passed", "\(report.count(.warn)) warned", "\(report.count(.fail)) failed",
+            "\(report.count(.crash)) crashed",
         ]
-        lines.append(counts.joined(separator: ", ") + (skipped.isEmpty ? "" : ", \(skipped.count) skipped: \(reasons.joined(separator: ", "))"))
+        lines.append(
+            counts.joined(separator: ", ") + (skipped.isEmpty ? "" : ", \(skipped.count) skipped: \(reasons.joined(separator: ", "))"))
         lines.append("level \(report.level), seed \(report.seed); the rules stand in docs/abi.md")
         return lines.joined(separator: "\n")
     }
