@@ -119,3 +119,14 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own main, so its targets exist only where Tests/Fuzz/run asks for them.
+if Context.environment["BERTH_FUZZ"] != nil {
+    for name in ["Configuration", "ELFNote"] {
+        package.targets.append(
+            .executableTarget(
+                name: "Fuzz\(name)", dependencies: ["PluginHost"], path: "Tests/Fuzz/\(name)",
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+        package.products.append(.executable(name: "Fuzz\(name)", targets: ["Fuzz\(name)"]))
+    }
+}
