@@ -11,6 +11,7 @@ enum Berth {
     /// Every command, in the order of `berth --help`.
     static let commands: [any Command.Type] = [
         PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self, PluginsCheckCommand.self,
+        ProvidersCheckCommand.self,
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
         VersionCommand.self,
