@@ -97,7 +97,7 @@ let package = Package(
         driver("OpenStack", ["DriverHTTP", "CYAML"]),
 
         .executableTarget(
-            name: "Bench", dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "JSON", "Platform"],
+            name: "Bench", dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "CSQLite", "JSON", "Platform"],
             path: "Benchmarks", swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -111,7 +111,10 @@ let package = Package(
         tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "Host"]),
         tests("ConformanceTests", ["Conformance", "Host", "JSON", "Model"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
-        tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),
+        tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform", "CSQLite", "LedgerVictim", "TestSupport"]),
+        .executableTarget(
+            name: "LedgerVictim", dependencies: ["Ledger", "Model", "JSON", "Platform"], path: "Tests/LedgerVictim", swiftSettings: settings
+        ),
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
         tests("HostTests", ["JSON", "Model"]),
         tests("LibvirtTests", ["JSON", "Model", "PluginHost"]),

@@ -14,6 +14,7 @@ enum Berth {
         ProvidersCheckCommand.self,
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
+        LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,
         VersionCommand.self,
     ]
 
