@@ -117,7 +117,7 @@ let package = Package(
         ),
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
         tests("HostTests", ["JSON", "Model"]),
-        tests("LibvirtTests", ["JSON", "Model", "PluginHost"]),
+        tests("LibvirtTests", ["Host", "JSON", "Model", "Platform", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),
     ],
     swiftLanguageModes: [.v6]

@@ -12,7 +12,7 @@ public final class Hypervisor: Driver, Sendable {
         capabilities: [
             .create, .catalog, .events, .reentrant, .start, .stop, .reboot, .pause, .unpause, .suspend, .resume, .destroy, .resize,
             .snapshot,
-            .restore, .console, .migrate,
+            .restore, .console,
         ],
         settings: HypervisorSettings.schema)
 

@@ -52,10 +52,8 @@ struct HypervisorURI: Sendable, Equatable, CustomStringConvertible {
     /// Whether the hypervisor sees the files that we see.
     var isLocal: Bool { !isTest && host.isEmpty && (transport == nil || transport == "unix") }
 
-    /// Whether it is tested. Others are accepted.
-    var isSupported: Bool {
-        isTest || driver == "qemu" && (transport == nil || ["unix", "ssh", "tls"].contains(transport ?? ""))
-    }
+    /// Whether it is tested: libvirt's test driver and the embedded one. Others are accepted, and called experimental.
+    var isSupported: Bool { isTest || embeddedRoot != nil }
 
     /// The URI to connect with: ssh must never ask a question, there is nobody to answer.
     var forConnecting: String {
