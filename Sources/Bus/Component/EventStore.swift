@@ -7,11 +7,11 @@ public protocol EventStore: Sendable {
     /// (none: all), at most `limit`. `completion` runs on any thread. Fails with `not-found` where `after` is older than what is held.
     func events(
         after: Int64, owner: String?, topics: [String], limit: Int,
-        completion: @escaping @Sendable (Result<EventPage, BerthError>) -> Void)
+        completion: @escaping @Sendable (Result<CommittedEvents, BerthError>) -> Void)
 }
 
 /// A page of events.
-public struct EventPage: Sendable {
+public struct CommittedEvents: Sendable {
     /// The bodies as they were published, each with its `seq` and `topic`.
     public var events: [JSON]
     /// The number up to which this page has looked: ask again from here.

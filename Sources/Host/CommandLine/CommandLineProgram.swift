@@ -1,5 +1,4 @@
 import Glibc
-import Ledger
 import Model
 import PluginHost
 
@@ -40,7 +39,7 @@ struct CommandLineProgram {
             return .usage
         } catch let error as BerthError {
             complain(error.description)
-            return error.code == .unreachable ? .unreachable : error.code == .newerLedger ? .usage : .failed
+            return error.code == .unreachable ? .unreachable : .failed
         } catch {
             complain("\(error)")
             return .failed

@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,4 +69,14 @@ void cshim_eventfd_clear(int fd)
 {
    eventfd_t count;
    eventfd_read(fd, &count);
+}
+
+int cshim_watch_directory(const char *path)
+{
+   int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+   if (fd >= 0 && inotify_add_watch(fd, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0) {
+      close(fd);
+      return -1;
+   }
+   return fd;
 }

@@ -32,4 +32,6 @@ int cshim_spawn_worker(pid_t *pid, const char *path, char *const argv[], char *c
 /* Of a status of waitpid: the exit code, or -1; the signal, or 0. */
 int cshim_exit_code(int status);
 int cshim_exit_signal(int status);
+/* An inotify descriptor that becomes readable when files of the directory come, go or change; -1: it cannot be watched. */
+int cshim_watch_directory(const char *path);
 #endif

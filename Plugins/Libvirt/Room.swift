@@ -1,0 +1,1 @@
+// This driver comes in a later commit.

@@ -1,0 +1,40 @@
+import CZMQ
+import Model
+
+/// Where a host is, and the keys for the way there.
+public struct ClientEndpoint: Sendable {
+    public var address: String
+    /// Our own pair and the host's public key: needed for TCP.
+    public var keys: CurveKeys?
+    public var hostKey: String?
+    /// Milliseconds that a request waits for a connection before it is `unreachable`; 0: until the first attempt fails.
+    public var patience: Int64 = 3000
+
+    public init(_ address: String, keys: CurveKeys? = nil, hostKey: String? = nil) {
+        self.address = address
+        self.keys = keys
+        self.hostKey = hostKey
+        if address.hasPrefix("ipc://") { patience = 0 }
+    }
+
+    /// A DEALER that leads there.
+    func connect(in context: ZMQContext) throws(BerthError) -> Socket {
+        let socket = try Socket(.dealer, in: context)
+        socket.set(ZMQ_SNDHWM, Int32(0))
+        socket.set(ZMQ_RCVHWM, Int32(0))
+        socket.set(ZMQ_RECONNECT_IVL, Int32(50))
+        socket.set(ZMQ_RECONNECT_IVL_MAX, Int32(1000))
+        if address.hasPrefix("tcp://") {
+            guard let keys, let hostKey else {
+                throw BerthError(
+                    .invalid, "\(address) needs a key", hint: "berth keys new NAME on the host makes one; then --key FILE here")
+            }
+            socket.set(ZMQ_CURVE_SERVERKEY, hostKey)
+            socket.set(ZMQ_CURVE_PUBLICKEY, keys.publicKey)
+            socket.set(ZMQ_CURVE_SECRETKEY, keys.secretKey)
+            socket.set(ZMQ_HEARTBEAT_IVL, Int32(15_000))
+            socket.set(ZMQ_HEARTBEAT_TIMEOUT, Int32(30_000))
+        }
+        return socket
+    }
+}
