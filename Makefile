@@ -27,7 +27,7 @@ build: deps ## a release build: berth and its plugins in .build/release
 	$(SWIFT) build -c release -j $(JOBS)
 
 .PHONY: run
-run: build ## start a host and bring up two real machines on the embedded libvirt
+run: build ## build, then list, check and use the plugins: libvirt, OpenStack, and one by somebody else
 	Scripts/demo
 
 .PHONY: test

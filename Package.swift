@@ -20,11 +20,11 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = [], path: String
 }
 
 /// A driver exports its entry and nothing else: the version script sees to it.
-func driver(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func driver(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
     .target(
         name: name,
         dependencies: ["PluginABI", "PluginKit", "JSON"] + dependencies,
-        path: "Plugins/\(name)",
+        path: path ?? "Plugins/\(name)",
         swiftSettings: settings,
         linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/driver.map"])])
 }
@@ -53,6 +53,7 @@ let package = Package(
         system("CYAML", "libyaml-dev"),
         .systemLibrary(name: "CLibXML2", path: "Sources/System/CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .target(name: "CShim", path: "Sources/System/CShim"),
+        .target(name: "CLibvirtShim", dependencies: ["CLibvirt"], path: "Sources/System/CLibvirtShim"),
 
         // Leaves.
         .target(name: "PluginABI", path: "Sources/PluginABI"),
@@ -69,6 +70,7 @@ let package = Package(
         room("Planner", ["Model"]),
         room("Frames", ["JSON", "Model"]),
         room("PluginHost", ["CFFI", "CSodium", "CShim", "PluginABI", "JSON", "Model", "Frames", "Platform"]),
+        room("Conformance", ["CShim", "PluginABI", "PluginHost", "JSON", "Model", "Platform"]),
         room("Bus", ["CZMQ", "CSodium", "CShim", "JSON", "Model", "Frames", "Platform"]),
         room("Ledger", ["CSQLite", "JSON", "Model", "Platform"]),
 
@@ -82,16 +84,20 @@ let package = Package(
         .executableTarget(
             name: "Host",
             dependencies: [
-                "Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "Scheduler", "Monitor", "Drivers", "Federation",
+                "Model", "Planner", "Frames", "PluginHost", "Conformance", "Bus", "Ledger", "Scheduler", "Monitor", "Drivers", "Federation",
                 "Simulator", "JSON", "Platform",
             ],
             path: "Sources/Host", swiftSettings: settings),
 
-        driver("Libvirt", ["CLibvirt", "CLibXML2"]),
+        // The libvirt driver without its exported entry, so that tests can link it; the entry is a file of its own.
+        .target(
+            name: "LibvirtDriver", dependencies: ["PluginABI", "PluginKit", "JSON", "CLibvirt", "CLibvirtShim", "CLibXML2"],
+            path: "Plugins/Libvirt", exclude: ["Entry"], swiftSettings: settings),
+        driver("Libvirt", ["LibvirtDriver"], path: "Plugins/Libvirt/Entry"),
         driver("OpenStack", ["DriverHTTP", "CYAML"]),
 
         .executableTarget(
-            name: "Bench", dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "JSON", "Platform"],
+            name: "Bench", dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "CSQLite", "JSON", "Platform"],
             path: "Benchmarks", swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -102,13 +108,28 @@ let package = Package(
         tests("SimulatorTests", ["Model", "Planner", "Simulator", "JSON"]),
         tests("FramesTests", ["Frames", "JSON", "Model"]),
         tests("PluginKitTests", ["PluginKit", "PluginABI", "JSON"]),
-        tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "TestSupport", "Host"]),
+        tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "Host"]),
+        tests("ConformanceTests", ["Conformance", "Host", "JSON", "Model"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
-        tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform"]),
+        tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform", "CSQLite", "LedgerVictim", "TestSupport"]),
+        .executableTarget(
+            name: "LedgerVictim", dependencies: ["Ledger", "Model", "JSON", "Platform"], path: "Tests/LedgerVictim", swiftSettings: settings
+        ),
         tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
         tests("HostTests", ["JSON", "Model"]),
-        tests("LibvirtTests", ["JSON", "Model", "PluginHost"]),
+        tests("LibvirtTests", ["Host", "JSON", "Model", "Platform", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own main, so its targets exist only where Tests/Fuzz/run asks for them.
+if Context.environment["BERTH_FUZZ"] != nil {
+    for name in ["Configuration", "ELFNote"] {
+        package.targets.append(
+            .executableTarget(
+                name: "Fuzz\(name)", dependencies: ["PluginHost"], path: "Tests/Fuzz/\(name)",
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+        package.products.append(.executable(name: "Fuzz\(name)", targets: ["Fuzz\(name)"]))
+    }
+}

@@ -96,10 +96,17 @@ static void crash_if(berth_driver_t *driver, const char *place) {
    if (strcmp(driver->crash_at, place) == 0 && dice(driver) < driver->crash_rate) abort();
 }
 
+static bool is_late(const berth_call_t *call) {
+   struct timespec now;
+   clock_gettime(CLOCK_MONOTONIC, &now);
+   return call->deadline_ms != 0 && (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 >= call->deadline_ms;
+}
+
 /* Waits as a provider would, and stops when the host does not want the answer any more. */
 static berth_status_t wait_for(const berth_call_t *call, long milliseconds) {
    for (long waited = 0; waited < milliseconds; waited += 5) {
       if (call->cancelled(call)) return call->fail(call, BERTH_CANCELLED, "cancelled while the inventory was busy", NULL);
+      if (is_late(call)) return call->fail(call, BERTH_DEADLINE, "the inventory was busy past the deadline", NULL);
       if (waited % 500 == 0) call->progress(call, (double)waited / (double)milliseconds, "looking for a place");
       long            rest  = milliseconds - waited < 5 ? milliseconds - waited : 5;
       struct timespec pause = {0, rest * 1000000};

@@ -1,3 +1,4 @@
+import Conformance
 import Glibc
 import Model
 import PluginHost
@@ -9,9 +10,11 @@ enum Berth {
 
     /// Every command, in the order of `berth --help`.
     static let commands: [any Command.Type] = [
-        PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self,
+        PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self, PluginsCheckCommand.self,
+        ProvidersCheckCommand.self,
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
+        LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,
         VersionCommand.self,
     ]
 
@@ -19,6 +22,7 @@ enum Berth {
         // Not a person's command: the host starts itself again for each provider, and the driver gets this very thread.
         if let provider = WorkerProcess.provider(in: CommandLine.arguments) { WorkerProcess.run(provider) }
         if let order = DescribeProcess.order(in: CommandLine.arguments) { DescribeProcess.run(order) }
+        if let directory = CheckChild.directory(in: CommandLine.arguments) { CheckChild.run(in: directory) }
         let code = await CommandLineProgram(commands: commands).run(Array(CommandLine.arguments.dropFirst()))
         fflush(nil)
         exit(code.rawValue)

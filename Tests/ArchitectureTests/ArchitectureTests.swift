@@ -17,6 +17,7 @@ struct ArchitectureTests {
         "Planner": ["Model"],
         "Frames": ["JSON", "Model"],
         "PluginHost": leaves.union(["PluginABI", "Model", "Frames", "CFFI", "CSodium"]),
+        "Conformance": leaves.union(["PluginABI", "PluginHost", "Model"]),
         "Bus": leaves.union(["Model", "Frames", "CZMQ", "CSodium"]),
         "Ledger": leaves.union(["Model", "CSQLite"]),
         "Scheduler": leaves.union(["Model", "Planner", "Ledger", "Frames", "Bus"]),

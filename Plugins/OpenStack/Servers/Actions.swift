@@ -95,22 +95,7 @@ struct Actions {
         let inHeader = response.header("location")?.split(separator: "/").last.map(String.init)
         guard let image = body?["image_id"]?.string ?? inHeader else { throw .broken("Nova does not name the image of the snapshot") }
         _ = try settled(id) { $0.taskState == nil }
-        try active(image)
         return .document(["image": .string(image), "name": .string(name)])
-    }
-
-    /// Waits until Glance has the whole image: before that nothing can be made of it.
-    private func active(_ image: String) throws(DriverError) {
-        var pause: Int64 = 200
-        while true {
-            let status = try cloud.get(.image, "/images/\(image)", patience)["status"]?.string ?? "unknown"
-            if status == "active" { return }
-            guard ["queued", "saving", "importing", "uploading"].contains(status) else {
-                throw .conflict("the snapshot's image \(image) is \(status)")
-            }
-            guard patience.wait(milliseconds: pause) else { throw .deadline("image \(image) is still \(status)") }
-            pause = min(pause * 2, 2000)
-        }
     }
 
     private func restore(_ id: String, _ arguments: JSON) throws(DriverError) -> ActionResult {

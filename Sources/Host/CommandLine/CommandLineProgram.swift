@@ -1,4 +1,5 @@
 import Glibc
+import Ledger
 import Model
 import PluginHost
 
@@ -39,7 +40,7 @@ struct CommandLineProgram {
             return .usage
         } catch let error as BerthError {
             complain(error.description)
-            return error.code == .unreachable ? .unreachable : .failed
+            return error.code == .unreachable ? .unreachable : error.code == .newerLedger ? .usage : .failed
         } catch {
             complain("\(error)")
             return .failed

@@ -56,6 +56,8 @@ extension ProviderHost.State {
         if !isRunning { return .notRun(.retry, "the provider is not started") }
         if call.deadline <= now { return .notRun(.deadline, "the deadline had passed before the call was made") }
         if calls.isFull { return .notRun(.retry, "\(CallTable.mostWaiting) calls wait for this provider already") }
+        // Started, and its thread has not come to it yet.
+        if machine.phase == .off(.stopped), stopBy == nil { return nil }
         guard let refusal = machine.refusal else { return nil }
         return .notRun(refusal.status, "provider \(status.name) is \(machine.state.state.rawValue): \(refusal.message)")
     }

@@ -92,7 +92,7 @@ final class WorkerLoop: Sendable {
             let lock = try WorkerLoop.take(path, for: order.provider)
             state.withLock { $0.lock = lock }
         }
-        let library = try DriverLibrary(loading: order.inspection, abi: order.abi)
+        let library = try WorkerLoop.library(order)
         let settings = try order.section.settings(for: library.schema)
         let listener = DriverListener(
             event: { [outbox] event in outbox.event(event) },
@@ -100,7 +100,16 @@ final class WorkerLoop: Sendable {
         state.withLock { state in
             state.library = library
             state.settings = settings
-            state.session = DriverSession(library, listener: listener)
+            state.session = DriverSession(library, version: order.hostVersion, listener: listener)
+        }
+    }
+
+    /// A file that does not load stays so until somebody changes it: `unsupported`, with the step that failed.
+    private static func library(_ order: WorkerOrder) throws(BerthError) -> DriverLibrary {
+        do throws(BerthError) {
+            return try DriverLibrary(loading: order.inspection, abi: order.abi)
+        } catch {
+            throw BerthError(.unsupported, (error.field.map { "\($0): " } ?? "") + error.message, hint: error.hint)
         }
     }
 

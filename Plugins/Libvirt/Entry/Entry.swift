@@ -1,0 +1,4 @@
+import LibvirtDriver
+import PluginKit
+
+#berthDriver(Hypervisor.self, id: "libvirt", version: "1.0.0")

@@ -1,1 +1,0 @@
-// This driver comes in a later commit.
