@@ -14,7 +14,7 @@ struct HTTPClientTests {
         try body(server)
     }
 
-    private let patience = HTTPPatience(after: 30_000)
+    private var patience: HTTPPatience { HTTPPatience(after: 30_000) }
 
     @Test("one connection serves request after request")
     func keptConnection() throws {
@@ -175,15 +175,10 @@ struct HTTPClientTests {
         defer { server.stop() }
         let client = HTTPClient()
         let patience = patience
-        let right = await withTaskGroup(of: Bool.self) { group in
-            for index in 0..<200 {
-                group.addTask {
-                    (try? client.send(HTTPRequest("GET", "\(server.url)/\(index)"), patience).json()) == .string("/\(index)")
-                }
-            }
-            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        let answers = await onThreads(200) { index in
+            (try? client.send(HTTPRequest("GET", "\(server.url)/\(index)"), patience).json()) == .string("/\(index)")
         }
-        #expect(right == 200)
+        #expect(answers.filter { $0 }.count == 200)
         #expect(server.connectionCount <= 200)
     }
 
