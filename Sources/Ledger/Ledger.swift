@@ -1,7 +1,7 @@
 public import Model
 
 /// The durable record of leases, machines, intents and events: one protocol, so that nothing outside this room knows how it is kept.
-/// `SQLiteLedger` is the one that hosts use; `SimulatedLedger` loses what a seeded crash makes it lose.
+/// `SQLiteLedger` is the one that hosts use.
 ///
 /// One thread submits (the Scheduler's); reads may come from any thread and see what is committed.
 public protocol Ledger: AnyObject, Sendable {
