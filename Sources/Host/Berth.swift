@@ -15,6 +15,7 @@ enum Berth {
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
         LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,
+        SimulateCommand.self,
         VersionCommand.self,
     ]
 

@@ -12,7 +12,11 @@ struct Entry: Sendable {
 
     var alive = false
     var request: Plan.Request
-    var groups: [Group] = []
+    var groups: [Group] = [] {
+        didSet { total = groups.reduce(.zero) { $0 + Sum($1.room, times: $1.count) } }
+    }
+    /// What all its machines take together.
+    private(set) var total = Sum.zero
     var phase = Phase.waiting
     /// The node of each machine, group by group; -1: none.
     var places: [Int32] = []
@@ -53,10 +57,6 @@ struct Entry: Sendable {
     var isWaiting: Bool { phase == .waiting || (phase == .suspended && !asleep) }
     /// Its room is nobody else's, whatever comes.
     var isHard: Bool { !request.preemptible && !promised }
-
-    var total: Sum {
-        groups.reduce(.zero) { $0 + Sum($1.room, times: $1.count) }
-    }
 
     var machines: Int { groups.reduce(0) { $0 + $1.count } }
 

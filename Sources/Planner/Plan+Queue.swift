@@ -61,10 +61,12 @@ extension Plan {
 
     /// Starts or resumes a lease now if it fits.
     mutating func begin(_ lease: Int32) -> Bool {
-        let entry = entries[Int(lease)]
-        guard entry.isWaiting, entry.request.validFrom.map({ $0 <= now }) ?? true else { return false }
-        if !entry.request.atomic, entry.phase == .waiting { return beginPart(lease) }
-        guard entry.total.fits(sum.value(at: now.milliseconds)) else { return false }
+        let slot = Int(lease)
+        let whole = entries[slot].request.atomic || entries[slot].phase != .waiting
+        // The sum over all nodes says at once that there is too little: most of a long queue stops here.
+        if whole, !entries[slot].total.fits(sum.value(at: now.milliseconds)) { return false }
+        guard entries[slot].isWaiting, entries[slot].request.validFrom.map({ $0 <= now }) ?? true else { return false }
+        guard whole else { return beginPart(lease) }
         guard let fit = fit(lease, at: now.milliseconds) else { return false }
         start(lease, fit)
         return true
@@ -264,6 +266,9 @@ extension Plan {
         case .balanced:
             let left = max(10, Double(expected(entry)) / 1000)
             score = (waited + left) / left
+            // Nobody waits for ever: past its patience (a week, and twice its time) a lease goes before all that still have some, the oldest first.
+            let patience = 604_800 + 2 * Double(entry.work == Int64.max ? 0 : entry.work) / 1000
+            if waited > patience { score = 1e9 + waited }
         }
         if let share = overuse(entry.request.project) { score -= share * (settings.policy == .fifo ? 86_400 : 10) }
         return score

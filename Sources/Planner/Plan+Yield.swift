@@ -85,6 +85,12 @@ extension Plan {
         let entry = entries[Int(lease)]
         guard entry.phase == .running || entry.phase == .resuming, let yieldAt = entry.yieldAt else { return }
         var limit = entry.fullEnd
+        // Mostly the room is still taken: the first node tells.
+        if entry.groups.count == 1 {
+            for place in entry.places where place >= 0 {
+                if !entry.groups[0].room.fits(nodes[Int(place)].free.value(at: yieldAt)) { return }
+            }
+        }
         var rooms: [Int32: Room] = [:]
         entry.forEachRun { group, node, count in rooms[node, default: .zero] = (rooms[node] ?? .zero) + entry.groups[group].room * count }
         for (node, room) in rooms {

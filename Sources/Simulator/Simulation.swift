@@ -7,6 +7,9 @@ public struct Simulation {
     var plan: Plan
     var jobs: [Workload.Job]
     var records: [LeaseRecord]
+    /// Keeps which nodes each lease ran on, for a picture.
+    public var keepsTurns = false
+    private var rows: [NodeID: Int] = [:]
     private var numbers: [String: Int] = [:]
     private var ends = EndHeap()
     private var next = 0
@@ -23,7 +26,9 @@ public struct Simulation {
         self.plan = plan
         jobs = workload.jobs
         records = jobs.map { LeaseRecord(job: $0) }
-        audit = Audit(nodes: plan.snapshot().nodes)
+        let nodes = plan.snapshot().nodes
+        audit = Audit(nodes: nodes)
+        for (row, node) in nodes.enumerated() { rows[node.id] = row }
         for (number, job) in jobs.enumerated() { numbers[job.id] = number }
     }
 
@@ -61,6 +66,8 @@ public struct Simulation {
         switch plan.decide(request, now: Instant(milliseconds: time)) {
         case .placed(let placement):
             records[number].accepted = true
+            // Whoever makes room for it at this very moment goes first.
+            for action in plan.advance(to: Instant(milliseconds: time)) { carryOut(action, at: time) }
             if request.kind == .bestEffort || placement.prepare.milliseconds <= time { begin(number, placement, at: time) }
         case .queued: records[number].accepted = true
         case .refused(let refusal): records[number].refusal = refusal.message
@@ -109,7 +116,7 @@ public struct Simulation {
         records[number].begins.append(time)
         records[number].running = placement.start.milliseconds
         records[number].turn += 1
-        if records[number].nodes.isEmpty { records[number].nodes = placement.machines.map(\.node) }
+        if keepsTurns { records[number].turns.append(placement.machines.compactMap { rows[$0.node] }) }
         audit.take(lease: number, placement.machines.map(\.node), jobs[number].each, at: time)
         ends.add(
             EndHeap.Item(

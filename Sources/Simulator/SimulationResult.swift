@@ -1,6 +1,5 @@
 public import JSON
 import Model
-public import Planner
 
 /// What became of one lease.
 public struct LeaseRecord: Sendable {
@@ -11,8 +10,8 @@ public struct LeaseRecord: Sendable {
     public var start: Int64?
     public var end: Int64?
     public var preemptions = 0
-    /// Where it ran first.
-    public var nodes: [NodeID] = []
+    /// On which nodes it ran, turn by turn; only where a picture is wanted.
+    public var turns: [[Int]] = []
     /// When it began to run and when it was put to sleep, turn by turn.
     public var begins: [Int64] = []
     public var pauses: [Int64] = []
