@@ -13,6 +13,13 @@ public struct DriverEvent: Sendable, Equatable {
     /// The machine's id, or empty for the provider itself.
     public var subject: String
     public var data: [UInt8]
+
+    public init(kind: Kind, time: Int64, subject: String, data: [UInt8]) {
+        self.kind = kind
+        self.time = time
+        self.subject = subject
+        self.data = data
+    }
 }
 
 /// Where a session's events and log lines go. Both are called on the driver's threads, must not block, and are not

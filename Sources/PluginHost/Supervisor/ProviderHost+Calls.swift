@@ -64,7 +64,8 @@ extension ProviderHost.State {
 
     /// Sends what may go; true: the socket is full, and the loop must wait for it.
     mutating func sendMore(at now: Int64) -> Bool {
-        guard machine.isOpen else { return false }
+        // Between a worker's end and the machine's hearing of it calls wait.
+        guard machine.isOpen, channel != nil else { return false }
         while calls.flights.count < limit, outgoing.isEmpty, let flight = calls.takeOff(at: now) {
             let (list, body) = CallArgument.encode(flight.call.arguments)
             var header = WorkerHeader("call.\(flight.call.name)", flight.id)

@@ -20,6 +20,8 @@ public final class ProviderHost: Sendable {
         public var hostVersion: String
         /// How long past its deadline a call may take before the worker is killed, in milliseconds.
         public var grace: Int64 = 2_000
+        /// How long a worker may take to get its lock and to load the driver, in milliseconds.
+        public var loading: Int64 = 20_000
         /// How long a reload waits for calls that can be repeated, before it repeats them with the next worker.
         public var reloadPatience: Int64 = 10_000
         /// Back-off, quarantine and probing; the budget is the provider's own.

@@ -58,7 +58,7 @@ extension ProviderLoop {
             state.limit = 1
         }
         // The lock of a worker that is on its way out may take its time, and so may a driver's libraries.
-        ask("worker.start", body: order.json.bytes, deadline: now + max(10_000, order.section.deadline(for: "open"))) {
+        ask("worker.start", body: order.json.bytes, deadline: now + host.surroundings.loading) {
             [unowned self] outcome in
             loaded(outcome, order.section)
         }
@@ -224,21 +224,22 @@ extension ProviderLoop {
         for output in worker.outputs { readLines(output, mostBytes: 1 << 20) }
         for line in lines.finish(at: now) { Log.info("driver prints", ["provider": host.name, "line": line]) }
         self.worker = nil
-        let (flights, wasAsked) = host.state.withLock { state in
+        // No call writes to the socket from here on, and none is sent before the next worker.
+        host.state.withLock { state in
             state.channel = nil
             state.outgoing = []
-            return (state.calls.landAll(), state.machine.isEndExpected)
         }
         let death = worker.reap(killed: killReason)
         stopDeadline = nil
         quiescedSince = nil
         memoryCheck = nil
         hangUpDeadline = nil
+        let (flights, wasAsked) = host.state.withLock { ($0.calls.landAll(), $0.machine.isEndExpected) }
         let names = flights.map(\.call.name)
         if !wasAsked || killReason != nil { report(death, names) }
+        // The machine first: whoever is answered may call again, and must find it as it is now.
+        tell(.exited(names.isEmpty ? death.description : "\(death.description) during \(names.joined(separator: ", "))"))
         for flight in flights { answer(flight, with: death) }
-        handlers = [:]
-        tell(.exited(names.isEmpty ? death.description : "\(death) during \(names.joined(separator: ", "))"))
     }
 
     private func report(_ death: WorkerDeath, _ names: [String]) {
@@ -254,10 +255,10 @@ extension ProviderLoop {
     }
 
     private func answer(_ flight: CallTable.Flight, with death: WorkerDeath) {
-        guard handlers[flight.id] == nil else { return }
+        guard handlers.removeValue(forKey: flight.id) == nil else { return }
         let isOverrun = flight.id == overrun
         var outcome = CallOutcome(
-            isOverrun ? .deadline : .broken, message: "the worker of provider \(host.name) died under the call: \(death)")
+            isOverrun ? .deadline : .broken, message: "the worker of provider \(host.name) died under the call: \(death.description)")
         outcome.death = death.description
         outcome.isOutsideDeath = death.isOutside
         flight.waiting.completion(outcome)
