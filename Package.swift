@@ -111,11 +111,13 @@ let package = Package(
         tests("PluginHostTests", ["PluginHost", "PluginABI", "Model", "Frames", "JSON", "Platform", "Host"]),
         tests("ConformanceTests", ["Conformance", "Host", "JSON", "Model"]),
         tests("BusTests", ["Bus", "Frames", "Model", "JSON", "Platform", "CZMQ"]),
-        tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform", "CSQLite", "LedgerVictim", "TestSupport"]),
+        tests("LedgerTests", ["Ledger", "Model", "JSON", "Platform", "CSQLite", "LedgerVictim"]),
         .executableTarget(
             name: "LedgerVictim", dependencies: ["Ledger", "Model", "JSON", "Platform"], path: "Tests/LedgerVictim", swiftSettings: settings
         ),
-        tests("SchedulerTests", ["Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
+        tests(
+            "SchedulerTests",
+            ["Simulator", "Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
         tests("HostTests", ["JSON", "Model"]),
         tests("LibvirtTests", ["Host", "JSON", "Model", "Platform", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),

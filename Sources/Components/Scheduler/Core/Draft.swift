@@ -181,6 +181,7 @@ extension SchedulerCore {
     func forget(_ entry: LeaseEntry) {
         leases[entry.lease.id] = nil
         for machine in entry.machines {
+            setBodily(machine, false)
             machines[machine.machine.id] = nil
             guard let provider = machine.machine.provider, let native = machine.machine.nativeID else { continue }
             let key = strayKey(provider, native)

@@ -93,6 +93,8 @@ final class IntentEntry {
     /// Steady time before which it is not tried again.
     var notBefore: Int64 = 0
     var delay: Int64 = 0
+    /// Strays: what stands where until it is destroyed.
+    var body: (node: String, takes: Resources)?
     /// Waits in its provider's queue.
     var isQueued = false
     /// Tombstones: a list that began after the last try did not show it. Lists are known by their call's number.
@@ -152,7 +154,9 @@ final class ProviderEntry {
 /// A node as its provider's capacity document tells it, and what our machines take of it in body.
 struct NodeEntry {
     var node: Node
-    /// `used` of the last capacity document less what was ours then.
+    /// `used` of the last capacity document.
+    var used = Resources.zero
+    /// That less what was ours then.
     var foreign = Resources.zero
     /// What our machines that exist or may exist take.
     var bodily = Resources.zero

@@ -34,13 +34,25 @@ extension SchedulerCore {
     /// A machine that nobody wants, by the provider's id: the double of one of ours, or what a tombstone waited for.
     func destroyStray(_ document: MachineDocument, machine: MachineID, lease: LeaseID, at provider: ProviderEntry) {
         let key = strayKey(provider.name, document.id)
-        guard strayDestroys[key] == nil else { return }
+        if let known = strayDestroys[key] { return embody(known, document, at: provider) }
         Log.warning(
             "destroying a machine that nobody wants",
             ["provider": provider.name, "native_id": document.id, "machine": machine.description])
         strayDestroys[key] = newIntent(
             .destroy, machine: machine, lease: leases[lease], leaseID: lease, provider: provider.name,
             arguments: ["native_id": JSON(document.id)])
+        strayDestroys[key].map { embody($0, document, at: provider) }
+    }
+
+    /// What is to be destroyed takes its room until it is gone.
+    private func embody(_ entry: IntentEntry, _ document: MachineDocument, at provider: ProviderEntry) {
+        guard entry.intent.state != .closed, entry.body == nil, machines[entry.intent.machine]?.isBodily != true, let node = document.node,
+            provider.nodes[node] != nil
+        else { return }
+        var takes = document.resources
+        takes.machines = 1
+        entry.body = (node, takes)
+        provider.nodes[node]?.bodily += takes
     }
 
     /// Closes an intent; it is forgotten once that is durable.
@@ -105,7 +117,7 @@ extension SchedulerCore {
         guard !entry.isSettled else { return }
         entry.isSettled = true
         if let machine = entry.machine {
-            setBodily(machine, false)
+            setBodily(machine, false, wasThere: false)
             touch(machine.owner)
         }
     }
@@ -119,8 +131,8 @@ extension SchedulerCore {
         else { return }
         if let machine = entry.machine, machine.isStored, !machine.durability.isDurable { return }
         guard let provider = providers[entry.intent.provider], provider.isUsable else { return }
-        // What an earlier life began is repeated once the driver has listed: much of it may be there.
-        guard provider.isListed || !entry.wasSent else { return }
+        // Once the driver has listed: what an earlier life or worker began may be there, and takes room.
+        guard provider.isListed else { return }
         guard entry.notBefore <= now.steady else {
             timers.add(.intent(entry.intent.id), at: entry.notBefore)
             return
@@ -132,7 +144,7 @@ extension SchedulerCore {
 
     /// Gives free threads to those who wait, oldest first; creates that have no room in body yet are passed over.
     func wakeQueue(_ provider: ProviderEntry) {
-        guard !provider.queue.isEmpty, provider.isUsable else { return }
+        guard !provider.queue.isEmpty, provider.isUsable, provider.isListed else { return }
         var waiting: [IntentEntry] = []
         var rest = provider.queue[...]
         while provider.running < max(1, provider.settings.threads), let entry = rest.popFirst() {
@@ -257,7 +269,16 @@ extension SchedulerCore {
         }
         let machine = entry.machine
         close(entry)
-        guard let machine else { return }
+        if let body = entry.body, let provider = providers[entry.intent.provider] {
+            provider.nodes[body.node]?.bodily -= body.takes
+            provider.nodes[body.node]?.left += body.takes
+            entry.body = nil
+            planIsDue = true
+        }
+        guard let machine else {
+            if let tombstone = tombstones[entry.intent.machine], tombstone.call == nil { settleTombstone(tombstone) }
+            return
+        }
         if machine.machine.observed != .gone {
             machine.machine.observed = .gone
             changed(machine)

@@ -121,7 +121,10 @@ extension SchedulerCore {
     func answerWaiters(_ entry: LeaseEntry) {
         guard !entry.waiters.isEmpty else { return }
         let body: JSON = ["lease": show(entry)]
-        for token in entry.waiters { answer(token, body) }
+        for token in entry.waiters {
+            waiting.remove(token)
+            answer(token, body)
+        }
         entry.waiters = []
     }
 

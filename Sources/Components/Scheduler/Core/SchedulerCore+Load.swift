@@ -57,12 +57,15 @@ extension SchedulerCore {
         if intent.state == .tombstone {
             tombstones[intent.machine] = entry
             entry.machine?.tombstone = entry
+            entry.machine?.isBodily = true
             return
         }
         intents[intent.id] = entry
         entry.lease?.openIntents += 1
         if let native = intent.arguments["native_id"]?.string, native != entry.machine?.machine.nativeID {
+            // A double, or what a tombstone waited for: what becomes of it says nothing about the machine itself.
             strayDestroys[strayKey(intent.provider, native)] = entry
+            entry.machine = nil
         } else {
             entry.machine?.intent = entry
         }

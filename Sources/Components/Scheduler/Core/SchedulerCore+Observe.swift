@@ -13,6 +13,7 @@ extension SchedulerCore {
         provider.strays = []
         provider.strayDocuments = [:]
         var seen: Set<String> = []
+        let shown = Set(documents.compactMap { $0.key.flatMap { UUID128($0) } })
         // Of two machines with one key the oldest stays where none is recorded.
         let ordered = documents.enumerated().sorted { left, right in
             let (first, second) = (left.element.created, right.element.created)
@@ -28,10 +29,18 @@ extension SchedulerCore {
             vanished(entry)
         }
         for entry in tombstones.values.sorted(by: { $0.intent.id < $1.intent.id })
-        where entry.intent.provider == provider.name && entry.call == nil && entry.settlesAfter <= began {
+        where entry.intent.provider == provider.name && entry.call == nil && entry.settlesAfter <= began
+            && !shown.contains(entry.intent.machine.key)
+        {
             settleTombstone(entry)
         }
-        if isFresh { resetBackOff(provider) }
+        guard isFresh else { return }
+        // What an earlier worker was to make and the list does not show is not there: it must find room before it is tried again.
+        for entry in ours where entry.machine.nativeID == nil && entry.intent?.intent.verb == .create && entry.intent?.call == nil {
+            setBodily(entry, false, wasThere: false)
+        }
+        resetBackOff(provider)
+        wakeQueue(provider)
     }
 
     /// One machine that a provider shows.

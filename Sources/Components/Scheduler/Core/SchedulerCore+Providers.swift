@@ -147,6 +147,7 @@ extension SchedulerCore {
             provider.nodes[name].map { plan.upsert(planned($0, of: provider)) }
         }
         planIsDue = true
+        wakeQueue(provider)
         retryHeld()
     }
 
@@ -167,9 +168,15 @@ extension SchedulerCore {
         entry.node = Node(
             NodeID(provider.name, id), total: total, state: state, tags: tags, arch: document["arch"]?.string,
             cpuVendor: document["cpu_vendor"]?.string, cpuMHz: document["cpu_mhz"]?.int)
-        let used = Resources(document["used"] ?? .null)
-        entry.foreign = used.less(entry.bodily).less(entry.left)
-        if provider.nodes[id] == nil { provider.nodeNames.append(id) }
+        if provider.nodes[id] == nil {
+            // What an earlier life made stands there already.
+            provider.nodeNames.append(id)
+            for machine in machines.values where machine.isBodily && machine.nodeID == entry.node.id {
+                entry.bodily += machine.machine.size.resources
+            }
+        }
+        entry.used = Resources(document["used"] ?? .null)
+        entry.foreign = entry.used.less(entry.bodily).less(entry.left)
         provider.nodes[id] = entry
         plan.upsert(planned(entry, of: provider))
     }
@@ -216,7 +223,7 @@ extension SchedulerCore {
     // MARK: bodies
 
     /// The machine exists at its node or may exist: nothing else is put where it stands.
-    func setBodily(_ entry: MachineEntry, _ isBodily: Bool) {
+    func setBodily(_ entry: MachineEntry, _ isBodily: Bool, wasThere: Bool = true) {
         guard entry.isBodily != isBodily else { return }
         entry.isBodily = isBodily
         guard let id = entry.nodeID, let provider = providers[id.provider], provider.nodes[id.node] != nil else { return }
@@ -224,10 +231,34 @@ extension SchedulerCore {
             provider.nodes[id.node]?.bodily += entry.machine.size.resources
         } else {
             provider.nodes[id.node]?.bodily -= entry.machine.size.resources
-            provider.nodes[id.node]?.left += entry.machine.size.resources
+            if wasThere {
+                provider.nodes[id.node]?.left += entry.machine.size.resources
+            } else if var node = provider.nodes[id.node] {
+                // It was never among what the provider counted: then somebody else was.
+                node.foreign = node.used.less(node.bodily).less(node.left)
+                provider.nodes[id.node] = node
+                plan.upsert(planned(node, of: provider))
+            }
             planIsDue = true
             wakeQueue(provider)
         }
+    }
+
+    /// Whether the running sums agree with what they sum up: one line for each that does not. Simulations ask after each step.
+    public func audit() -> [String] {
+        var problems: [String] = []
+        for provider in providerOrder {
+            for name in provider.nodeNames {
+                guard let node = provider.nodes[name] else { continue }
+                var sum = Resources.zero
+                for entry in machines.values where entry.isBodily && entry.nodeID == node.node.id { sum += entry.machine.size.resources }
+                for entry in strayDestroys.values where entry.intent.provider == provider.name && entry.body?.node == name {
+                    sum += entry.body?.takes ?? .zero
+                }
+                if sum != node.bodily { problems.append("\(node.node.id) counts \(node.bodily), and its machines are \(sum)") }
+            }
+        }
+        return problems
     }
 
     func recountBodies() {
@@ -238,12 +269,18 @@ extension SchedulerCore {
             guard let id = entry.nodeID else { continue }
             providers[id.provider]?.nodes[id.node]?.bodily += entry.machine.size.resources
         }
+        for entry in strayDestroys.values {
+            guard let body = entry.body else { continue }
+            providers[entry.intent.provider]?.nodes[body.node]?.bodily += body.takes
+        }
     }
 
     /// Whether the machine has room in body: what is being taken away still stands there.
     func fitsBodily(_ entry: MachineEntry) -> Bool {
-        guard let id = entry.nodeID, let node = providers[id.provider]?.nodes[id.node] else { return true }
         if entry.isBodily { return true }
+        guard let id = entry.nodeID, let provider = providers[id.provider] else { return true }
+        // Until the provider has told of its nodes, nobody knows whether there is room.
+        guard let node = provider.nodes[id.node] else { return !provider.nodeNames.isEmpty }
         return (node.bodily + entry.machine.size.resources).fits(in: node.node.total.less(node.foreign))
     }
 

@@ -47,6 +47,8 @@ public final class SchedulerCore {
     var timers = TimerQueue()
     /// Requests that wait for providers which are still starting.
     var held: [Int: CoreRequest] = [:]
+    /// Tokens of all who wait for a lease.
+    var waiting: Set<Int> = []
     /// `machine.action` under way, by its token.
     var pendingActions: [Int: CoreRequest] = [:]
     /// Keys whose lease is not durable yet.

@@ -11,7 +11,7 @@ extension SchedulerCore {
         let reason = request.body["reason"]?.string ?? "cancelled by \(request.owner)"
         finish(entry, as: .cancelled, reason: reason)
         if request.body["wait"]?.bool == true, !entry.lease.isFinal {
-            entry.waiters.append(request.token)
+            wait(request.token, for: entry)
             touch(entry)
         } else {
             reply(request, entry)
@@ -54,7 +54,7 @@ extension SchedulerCore {
                 .conflict, "the lease \(entry.lease.name) is \(entry.lease.state.rawValue): only an active one can be suspended")
         }
         if request.body["wait"]?.bool == true, entry.lease.state == .suspending {
-            entry.waiters.append(request.token)
+            wait(request.token, for: entry)
         } else {
             reply(request, entry)
         }
@@ -80,7 +80,7 @@ extension SchedulerCore {
                 .conflict, "the lease \(entry.lease.name) is \(entry.lease.state.rawValue): only a suspended one can be resumed")
         }
         if request.body["wait"]?.bool == true, entry.lease.state != .active {
-            entry.waiters.append(request.token)
+            wait(request.token, for: entry)
         } else {
             reply(request, entry)
         }

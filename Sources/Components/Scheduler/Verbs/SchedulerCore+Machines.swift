@@ -267,8 +267,9 @@ extension SchedulerCore {
 
     /// `provider.lost NAME[/NODE]`: an operator's word that the machines there are gone. Should a copy come back, it is destroyed on sight.
     func lose(_ request: CoreRequest) throws(BerthError) {
-        guard let name = request.body["provider"]?.string, let provider = providers[name] else {
-            throw BerthError(.notFound, "there is no provider '\(request.body["provider"]?.string ?? "")'", hint: "see: berth providers")
+        try check(request, "name", "node")
+        guard let name = request.body["name"]?.string, let provider = providers[name] else {
+            throw BerthError(.notFound, "there is no provider '\(request.body["name"]?.string ?? "")'", hint: "see: berth providers")
         }
         let node = request.body["node"]?.string
         if let node, provider.nodes[node] == nil,

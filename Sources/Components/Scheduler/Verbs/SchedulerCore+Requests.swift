@@ -19,7 +19,7 @@ extension SchedulerCore {
 
     static let changing: Set<String> = [
         "lease.create", "lease.update", "lease.cancel", "lease.suspend", "lease.resume", "lease.save", "machine.action", "machine.forget",
-        "scheduler.lost", "scheduler.scale",
+        "provider.lost", "scheduler.scale",
     ]
 
     private func run(_ request: CoreRequest) throws(BerthError) {
@@ -45,7 +45,7 @@ extension SchedulerCore {
         case "scheduler.observe": try observe(request)
         case "scheduler.inspect": try inspectMachine(request)
         case "scheduler.scale": try scale(request)
-        case "scheduler.lost": try lose(request)
+        case "provider.lost": try lose(request)
         default: throw BerthError(.unsupported, "the scheduler has no verb '\(request.verb)'")
         }
     }
@@ -95,18 +95,29 @@ extension SchedulerCore {
     func give(_ request: CoreRequest, _ entry: LeaseEntry) {
         let waits = request.body["wait"]?.bool == true
         if waits, ![.active, .ending].contains(entry.lease.state), !entry.lease.isFinal {
-            entry.waiters.append(request.token)
+            wait(request.token, for: entry)
             touch(entry)
         } else if waits, entry.lease.state == .ending {
-            entry.waiters.append(request.token)
+            wait(request.token, for: entry)
         } else {
             answer(request.token, ["lease": show(entry)])
         }
     }
 
+    /// Whether an asker waits for more than a commit.
+    func isWaiting(_ token: Int) -> Bool {
+        held[token] != nil || pendingActions[token] != nil || waiting.contains(token)
+    }
+
     func abandon(_ token: Int) {
+        waiting.remove(token)
         held[token] = nil
         for entry in leases.values where entry.waiters.contains(token) { entry.waiters.removeAll { $0 == token } }
+    }
+
+    func wait(_ token: Int, for entry: LeaseEntry) {
+        entry.waiters.append(token)
+        waiting.insert(token)
     }
 
     // MARK: finding
