@@ -1,3 +1,4 @@
+public import JSON
 public import Model
 import Platform
 
@@ -31,6 +32,9 @@ public final class Bus: Sendable {
 
     /// Reads keys again. (Changes in their directory are noticed without it.)
     public func reload() { loop.control(.reload) }
+
+    /// Tells the components that subscribed to the topic.
+    public func notify(_ topic: String, _ body: JSON) { loop.port.send(.notify(topic: topic, body.bytes)) }
 
     /// Takes no more requests, stops the components in the reverse order of their start, answers `retry` to what they left, sends
     /// what is to be sent, and ends. Once.

@@ -12,6 +12,8 @@ enum Berth {
     static let commands: [any Command.Type] = [
         PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self, PluginsCheckCommand.self,
         ProvidersCheckCommand.self,
+        ServeCommand.self, CallCommand.self, EventsCommand.self, LogLevelCommand.self,
+        KeysNewCommand.self, KeysListCommand.self, KeysAllowCommand.self, KeysRevokeCommand.self, KeysTokenCommand.self,
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
         LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,

@@ -18,7 +18,8 @@ public struct KeyDirectory: Sendable {
         BerthError(.denied, "cannot use the keys in \(path)", hint: "run as the user that the host runs as", native: failure.description)
     }
 
-    private func prepare() throws(BerthError) {
+    /// Makes the directory if there is none.
+    public func prepare() throws(BerthError) {
         do throws(Files.Failure) {
             try Files.makeDirectory(path, mode: 0o700)
         } catch {

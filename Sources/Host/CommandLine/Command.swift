@@ -54,6 +54,7 @@ struct OptionSpec: Sendable {
         .value("--state-dir", value: "DIR", help: "where durable state lies (BERTH_STATE)"),
         .value("--run-dir", value: "DIR", help: "where the sockets are (BERTH_RUN)"),
         .value("--host", value: "ENDPOINT", help: "the host to talk to, such as ipc:///run/berth/bus"),
+        .value("--key-file", value: "FILE", help: "the key for a host over TCP, from berth keys new (BERTH_KEY_FILE)"),
         .flag("-h", "--help", help: "print this"),
     ]
 

@@ -33,4 +33,13 @@ extension String {
 enum Terminal {
     /// Whether a person watches: progress is shown to them alone.
     static var isInteractive: Bool { isatty(2) == 1 }
+
+    /// Writes over the current line on standard error.
+    static func line(_ text: String) {
+        var text = "\r\u{1B}[K\(text)"
+        text.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    }
+
+    /// Sends out what was printed.
+    static func flush() { fflush(nil) }
 }

@@ -80,3 +80,27 @@ int cshim_watch_directory(const char *path)
    }
    return fd;
 }
+
+static int signal_pipe = -1;
+
+static void tell(int signal)
+{
+   int saved = errno;
+   unsigned char number = (unsigned char)signal;
+   if (write(signal_pipe, &number, 1) < 0) { /* a full pipe holds enough of them */
+   }
+   errno = saved;
+}
+
+int cshim_catch_signals(void)
+{
+   int pair[2];
+   if (signal_pipe >= 0 || pipe2(pair, O_CLOEXEC) != 0) return -1;
+   fcntl(pair[1], F_SETFL, O_NONBLOCK);
+   signal_pipe = pair[1];
+   struct sigaction action = {.sa_handler = tell, .sa_flags = SA_RESTART};
+   sigaction(SIGTERM, &action, NULL);
+   sigaction(SIGINT, &action, NULL);
+   sigaction(SIGHUP, &action, NULL);
+   return pair[0];
+}

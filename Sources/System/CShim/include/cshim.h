@@ -34,4 +34,6 @@ int cshim_exit_code(int status);
 int cshim_exit_signal(int status);
 /* An inotify descriptor that becomes readable when files of the directory come, go or change; -1: it cannot be watched. */
 int cshim_watch_directory(const char *path);
+/* From now on SIGTERM, SIGINT and SIGHUP write their number into a pipe; answers its reading end. Once in a process. */
+int cshim_catch_signals(void);
 #endif

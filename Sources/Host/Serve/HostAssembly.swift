@@ -1,0 +1,40 @@
+import Bus
+import JSON
+import Ledger
+import Model
+import PluginHost
+
+/// What a host is made of. A component is added with one line in `components`.
+struct HostAssembly {
+    let places: Places
+    let configuration: Configuration
+    /// Nil where only a component without ledger state is to run.
+    let ledger: (any Ledger)?
+
+    /// All components, in the order of their start; they stop in the reverse order.
+    var components: [ComponentDescription] {
+        var components: [ComponentDescription] = []
+        if let ledger {
+            components.append(EventsComponent.description(LedgerEvents(ledger: ledger)))
+        }
+        return components
+    }
+
+    /// Components that may run in processes of their own.
+    var movable: [ComponentDescription] { components.filter { !$0.isSingle } }
+
+    var busSettings: BusSettings {
+        var settings = BusSettings(runDirectory: places.run)
+        let host = configuration.host.section
+        settings.clients = host?.list("listen") ?? []
+        settings.events = host?.list("listen-events") ?? []
+        settings.backend = host?.list("listen-backend") ?? []
+        settings.keysDirectory = places.keys
+        settings.known = movable
+        settings.info = [
+            "name": .string(host?["name"] ?? places.hostName), "version": .string(Berth.version), "abi": "compute/1",
+            "configuration": .string(configuration.path), "state_dir": .string(places.state), "process": JSON(places.process),
+        ]
+        return settings
+    }
+}

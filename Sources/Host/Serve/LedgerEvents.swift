@@ -1,0 +1,26 @@
+import Bus
+import JSON
+import Ledger
+import Model
+
+/// The ledger as what `events.since` reads.
+struct LedgerEvents: EventStore {
+    let ledger: any Ledger
+
+    func events(
+        after: Int64, owner: String?, topics: [String], limit: Int,
+        completion: @escaping @Sendable (Result<CommittedEvents, BerthError>) -> Void
+    ) {
+        do throws(BerthError) {
+            let page = try ledger.events(EventQuery(after: after, topics: topics, owner: owner, limit: limit))
+            let bodies = page.events.map { event in
+                var body = event.json
+                body["topic"] = .string(event.topic)
+                return body
+            }
+            completion(.success(CommittedEvents(events: bodies, last: page.next)))
+        } catch {
+            completion(.failure(error))
+        }
+    }
+}
