@@ -215,7 +215,7 @@ final class WorkerLoop: Sendable {
         state.withLock { $0.controls[id] = control }
         let outcome = make(session, control, settings)
         state.withLock { _ = $0.controls.removeValue(forKey: id) }
-        if wantsProgress { outbox.forget(id) }
+        if wantsProgress { outbox.flush(id, channel) }
         answer(id, outcome)
     }
 

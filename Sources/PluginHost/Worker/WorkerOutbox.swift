@@ -19,6 +19,8 @@ final class WorkerOutbox: Sendable {
     static let mostBytes = 8 << 20
 
     private let contents = Mutex(Contents())
+    /// Held from taking frames out until they are sent.
+    private let sending = Mutex(())
     private let wake = Semaphore()
 
     /// False: the queue is full, and a RESYNC follows.
@@ -62,20 +64,26 @@ final class WorkerOutbox: Sendable {
         }
     }
 
-    /// No more progress of a call: its answer is next.
-    func forget(_ call: UInt64) {
-        contents.withLock { _ = $0.progress.removeValue(forKey: call) }
+    /// Sends what a call said last, unless it is on its way: its answer is next, and nothing overtakes.
+    func flush(_ call: UInt64, _ channel: WorkerChannel) {
+        sending.withLock { _ in
+            guard let frame = contents.withLock({ $0.progress.removeValue(forKey: call) }) else { return }
+            try? channel.send(frame)
+        }
     }
 
     /// Sends until `close`; then what is left.
     func run(_ channel: WorkerChannel) {
         while true {
             wake.wait()
-            let (frames, isClosed) = take()
-            for frame in frames {
-                do { try channel.send(frame) } catch { return }
+            let isOver = sending.withLock { _ in
+                let (frames, isClosed) = take()
+                for frame in frames {
+                    do { try channel.send(frame) } catch { return true }
+                }
+                return isClosed
             }
-            if isClosed { return }
+            if isOver { return }
         }
     }
 
