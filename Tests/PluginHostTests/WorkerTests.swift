@@ -54,7 +54,8 @@ struct WorkerTests {
             #expect(await bench.host.call(call).status == .ok)
             #expect(said.withLock { $0 } == Array(repeating: "0.5 making it", count: number + 1))
         }
-        #expect(await bench.host.call(DriverCall("create", [.string("quiet"), .bytes([])], deadline: Clock.monotonic + 60_000)).status == .ok)
+        #expect(
+            await bench.host.call(DriverCall("create", [.string("quiet"), .bytes([])], deadline: Clock.monotonic + 60_000)).status == .ok)
         #expect(said.withLock { $0.count } == 200)
         await bench.end()
     }

@@ -1,8 +1,10 @@
 import Bus
+import Drivers
 import JSON
 import Ledger
 import Model
 import PluginHost
+import Scheduler
 
 /// What a host is made of. A component is added with one line in `components`.
 struct HostAssembly {
@@ -16,8 +18,17 @@ struct HostAssembly {
         var components: [ComponentDescription] = []
         if let ledger {
             components.append(EventsComponent.description(LedgerEvents(ledger: ledger)))
+            components.append(DriversComponent.description(drivers))
+            components.append(SchedulerComponent.description(settings: SchedulerSettings(configuration), ledger: ledger))
         }
         return components
+    }
+
+    private var drivers: DriversComponent.Settings {
+        DriversComponent.Settings(
+            configuration: configuration,
+            surroundings: ProviderHost.Surroundings(stateDirectory: places.state, hostVersion: Berth.version),
+            reread: { [places] in try places.load() })
     }
 
     /// Components that may run in processes of their own.
