@@ -27,8 +27,12 @@ build: deps ## a release build: berth and its plugins in .build/release
 	$(SWIFT) build -c release -j $(JOBS)
 
 .PHONY: run
-run: build ## build, then list, check and use the plugins: libvirt, OpenStack, and one by somebody else
+run: build ## build, start a host in the background, and bring up two real machines
 	Scripts/demo
+
+.PHONY: stop
+stop: ## destroy the machines that `make run` brought up, and end its host
+	Scripts/demo stop
 
 .PHONY: test
 test: deps ## build and run every test; prints the slowest at the end

@@ -85,25 +85,13 @@ extension DriversComponent {
         request.onCancel { [host = provider.host] in host.cancel(ticket) }
     }
 
-    /// `provider.check {"name"}`: health, capacity and list of an open provider, step by step.
+    /// `provider.check {"name"}`: what `ProviderCheck` finds, step by step.
     func check(_ request: Request, _ provider: Provider) {
-        let status = provider.host.status
-        guard status.state != .quarantined, status.state != .unconfigured, status.state != .disabled else {
-            return request.ok(["steps": [DriverReply.step("open", false, status.reason ?? status.state.rawValue)]])
+        guard let inspection = plugins[provider.section.plugin] else {
+            return request.fail(BerthError(.notFound, "no plugin '\(provider.section.plugin)' is declared"))
         }
-        let host = provider.host
-        let deadline = min(Clock.monotonic + provider.section.deadline(for: "list"), request.deadline ?? .max)
-        let steps = ["health", "capacity", "list"]
-        @Sendable func next(_ index: Int, _ done: [JSON]) {
-            guard index < steps.count else { return request.ok(["steps": .array(done)]) }
-            host.call(DriverCall(steps[index], deadline: deadline)) { outcome in
-                let step = DriverReply.step(
-                    steps[index], outcome.status == .ok, outcome.error?.description ?? "in \(outcome.nanoseconds / 1000) µs")
-                guard outcome.status == .ok else { return request.ok(["steps": .array(done + [step])]) }
-                next(index + 1, done + [step])
-            }
-        }
-        next(0, [DriverReply.step("open", true, "\(status.identity?.id ?? "") \(status.identity?.version ?? "")")])
+        let (host, section) = (provider.host, provider.section)
+        Task { request.ok(await ProviderCheck.run(host, section, inspection)) }
     }
 }
 
@@ -149,9 +137,6 @@ enum DriverReply {
         return details
     }
 
-    static func step(_ name: String, _ passed: Bool, _ detail: String) -> JSON {
-        ["name": JSON(name), "outcome": passed ? "passed" : "failed", "detail": JSON(detail)]
-    }
 }
 
 extension JSON {

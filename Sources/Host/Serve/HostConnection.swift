@@ -27,6 +27,11 @@ enum HostConnection {
         endpoint.hostKey = host
     }
 
+    /// Whether a host is meant: one was named, or its lock in the run directory is held.
+    static func isThere(_ arguments: Arguments) -> Bool {
+        arguments.value("--host") != nil || getenv("BERTH_HOST") != nil || HostLock.isHeld(in: Places(arguments).run)
+    }
+
     /// Runs `body` with a connection that is closed afterwards.
     static func with<Value: Sendable>(_ arguments: Arguments, _ body: (BusClient) async throws -> Value) async throws -> Value {
         let client = try BusClient(try endpoint(arguments))

@@ -37,6 +37,15 @@ struct HostLock: ~Copyable {
         self.path = path
     }
 
+    /// Whether a host has the lock of `directory` now.
+    static func isHeld(in directory: String) -> Bool {
+        let descriptor = open("\(directory)/host.lock", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var lock = flock(l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+        return fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
+    }
+
     /// Gives it back and leaves no file; otherwise it ends with its owner.
     consuming func release() { unlink(path) }
 
