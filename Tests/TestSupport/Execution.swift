@@ -25,10 +25,15 @@ public final class Execution: @unchecked Sendable {
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(filePath: directory) }
         process.standardInput = FileHandle.nullDevice
+        var handles: [FileHandle] = []
+        // Foundation keeps the handles for as long as it likes, and its `run` crashes at 1,360 open descriptors.
+        defer { for handle in handles { try? handle.close() } }
         for (name, pipe) in [("out", \Process.standardOutput), ("err", \Process.standardError)] {
             let file = output(name)
             _ = FileManager.default.createFile(atPath: file, contents: nil)
-            process[keyPath: pipe] = try FileHandle(forWritingTo: URL(filePath: file))
+            let handle = try FileHandle(forWritingTo: URL(filePath: file))
+            process[keyPath: pipe] = handle
+            handles.append(handle)
         }
         try process.run()
     }

@@ -27,7 +27,7 @@ struct Places: Sendable {
     }
 
     /// A variable that is set and not empty.
-    private static func variable(_ name: String) -> String? {
+    static func variable(_ name: String) -> String? {
         getenv(name).flatMap { $0.pointee == 0 ? nil : String(cString: $0) }
     }
 

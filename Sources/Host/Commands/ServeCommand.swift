@@ -46,7 +46,9 @@ struct ServeCommand: Command {
             bus = try Bus(assembly.busSettings, components: assembly.components)
         } catch {
             ledger.close()
-            throw error
+            RunDirectory.clear(places.run)
+            // The rest of the settings is checked before: what the bus finds invalid are its endpoints.
+            throw error.code == .invalid ? UsageError(error.description) : error
         }
         Log.info(
             "host ready", ["version": Berth.version, "bus": "ipc://\(places.run)/bus", "ms": "\(Clock.monotonic - started)"])

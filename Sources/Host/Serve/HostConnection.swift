@@ -8,12 +8,12 @@ import Platform
 /// `berth keys new` (`--key-file`, `BERTH_KEY_FILE`).
 enum HostConnection {
     static func endpoint(_ arguments: Arguments, socket: String = "bus") throws -> ClientEndpoint {
-        let given = arguments.value("--host") ?? getenv("BERTH_HOST").map { String(cString: $0) }
+        let given = arguments.value("--host") ?? Places.variable("BERTH_HOST")
         var endpoint = ClientEndpoint(given ?? "ipc://\(Places(arguments).run)/\(socket)")
         guard endpoint.address.hasPrefix("tcp://") || endpoint.address.hasPrefix("ipc://") else {
             throw UsageError("--host wants ipc://PATH or tcp://ADDRESS:PORT, not '\(endpoint.address)'")
         }
-        if let path = arguments.value("--key-file") ?? getenv("BERTH_KEY_FILE").map({ String(cString: $0) }) {
+        if let path = arguments.value("--key-file") ?? Places.variable("BERTH_KEY_FILE") {
             try read(path, &endpoint)
         }
         return endpoint

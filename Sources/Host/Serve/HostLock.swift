@@ -46,8 +46,12 @@ struct HostLock: ~Copyable {
         return fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
     }
 
-    /// Gives it back and leaves no file; otherwise it ends with its owner.
-    consuming func release() { unlink(path) }
+    /// Gives it back now.
+    consuming func release() {}
 
-    deinit { close(descriptor) }
+    /// Leaves no file. (After a kill the file stays, and locks nobody out.)
+    deinit {
+        unlink(path)
+        close(descriptor)
+    }
 }
