@@ -85,11 +85,11 @@ struct GrammarTests {
         #expect(grammar.names.contains("request"))
     }
 
-    @Test("twenty thousand lines made by the grammar are read, and written again the same but for the order of options")
+    @Test("five thousand lines made by the grammar are read, and written again the same but for the order of options")
     func fits() throws {
         var random = SplitMix(state: 1)
         var read = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             let line = grammar.make("request", &random)
             guard isWithinLimits(line) else {
                 #expect(throws: HeaderError.self) { try RequestHeader(parsing: line) }
@@ -99,18 +99,18 @@ struct GrammarTests {
             #expect(try RequestHeader(parsing: header.bytes) == header)
             read += 1
         }
-        #expect(read > 5000)
+        #expect(read > 1500)
         for _ in 0..<5000 {
             let line = grammar.make("reply", &random)
             #expect(try ReplyHeader(parsing: line).bytes == line)
         }
     }
 
-    @Test("of twenty thousand lines with one byte changed, the codec reads exactly those that fit the grammar")
+    @Test("of five thousand lines with one byte changed, the codec reads exactly those that fit the grammar")
     func mutated() {
         var random = SplitMix(state: 2)
         var (right, wrong) = (0, 0)
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             var line = grammar.make("request", &random)
             guard line.count <= 200 else { continue }
             let at = Int.random(in: 0..<line.count, using: &random)
@@ -123,7 +123,7 @@ struct GrammarTests {
             #expect(((try? RequestHeader(parsing: line)) != nil) == fits, "\(String(decoding: line, as: UTF8.self))")
             if fits { right += 1 } else { wrong += 1 }
         }
-        #expect(right > 1000 && wrong > 1000)
+        #expect(right > 500 && wrong > 500)
     }
 }
 
