@@ -21,6 +21,7 @@ enum Berth {
         ABIHeaderCommand.self,
         LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,
         SimulateCommand.self,
+        CompletionCommand.self, ManualCommand.self,
         VersionCommand.self,
     ]
 
