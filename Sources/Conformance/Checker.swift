@@ -37,6 +37,9 @@ public struct Checker {
     /// The names of all checks, in the order of the run.
     public static var checkNames: [String] { Check.all.map(\.name) }
 
+    /// The level from which a check runs; 0 for a name that is none.
+    public static func level(of name: String) -> Int { Check.all.first { $0.name == name }?.level ?? 0 }
+
     /// Runs all checks; `each` hears of one as it ends.
     public func run(each: (CheckResult) -> Void = { _ in }) throws(BerthError) -> CheckReport {
         guard let resolved = realpath(path, nil) else {

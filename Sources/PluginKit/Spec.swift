@@ -24,9 +24,9 @@ public struct Spec: Sendable {
         guard json.object != nil else { throw .invalid("the spec is no object") }
         self.json = json
         name = try Spec.read(json, "name", "a string") { $0.string } ?? ""
-        cpus = try Spec.read(json, "cpus", "a number") { $0.double }
-        memoryMiB = try Spec.read(json, "memory_mib", "a whole number") { $0.int }
-        diskGiB = try Spec.read(json, "disk_gib", "a whole number") { $0.int }
+        cpus = try Spec.read(json, "cpus", "a number from 0") { $0.double.flatMap { $0 >= 0 ? $0 : nil } }
+        memoryMiB = try Spec.read(json, "memory_mib", "a whole number from 0") { $0.int.flatMap { $0 >= 0 ? $0 : nil } }
+        diskGiB = try Spec.read(json, "disk_gib", "a whole number from 0") { $0.int.flatMap { $0 >= 0 ? $0 : nil } }
         image = try Spec.read(json, "image", "a string") { $0.string }
         networks = try Spec.strings(json, "networks")
         addresses = try Spec.strings(json, "addresses")

@@ -29,4 +29,6 @@ public func eventually<Value>(
 /// What ``eventually(_:within:every:_:)`` throws.
 public struct NeverHappened: Error, CustomStringConvertible {
     public var description: String
+
+    public init(description: String) { self.description = description }
 }

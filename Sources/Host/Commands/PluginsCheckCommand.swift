@@ -17,7 +17,7 @@ struct PluginsCheckCommand: Command {
         .value("--spec", value: "JSON", help: "fields for the machines that are made, such as {\"image\":\"debian-12\"}"),
         .value("--level", value: "N", help: "1 looks and loads, 2 asks the provider (default), 3 makes and destroys machines, 4 at length"),
         .value("--seed", value: "N", help: "repeats what was random in an earlier run"),
-        .value("--only", value: "CHECK", help: "run this check, and those it needs", repeats: true),
+        .value("--only", value: "CHECK", help: "run this check alone, after the driver was loaded; -v names them all", repeats: true),
         .flag("-v", "--verbose", help: "show every check, not only those that found something"),
         .output,
     ]
@@ -40,6 +40,9 @@ struct PluginsCheckCommand: Command {
             throw UsageError("there is no check '\(name)'\(meant)")
         }
         checker.only = Set(arguments.all("--only"))
+        if let name = checker.only.sorted().first(where: { Checker.level(of: $0) > checker.level }) {
+            throw UsageError("the check '\(name)' is of level \(Checker.level(of: name)); say --level \(Checker.level(of: name))")
+        }
         try giveSettings(arguments, &checker)
         let isVerbose = arguments.has("-v")
         let report = try PluginsCheckCommand.report(checker) { result in

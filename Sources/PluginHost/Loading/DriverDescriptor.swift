@@ -22,7 +22,7 @@ struct DriverDescriptor {
         guard let symbol = dlsym(image, "berth_driver_entry") else {
             throw BerthError(
                 .broken, "\(file) does not export berth_driver_entry",
-                hint: "define it with BERTH_EXPORT, or let the version script name it", field: "entry")
+                hint: "define it as berth/driver.h declares it, and let the version script name it", field: "entry")
         }
         typealias Entry = @convention(c) (UInt32, UInt32) -> UnsafePointer<berth_plugin_t>?
         let entry = unsafeBitCast(symbol, to: Entry.self)

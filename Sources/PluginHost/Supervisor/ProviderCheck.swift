@@ -1,6 +1,7 @@
 public import JSON
 import Model
 import Platform
+import Synchronization
 
 /// What an operator asks first of a provider: open it, then its health, capacity and machines. Each step needs the one before
 /// it; the first that fails is the last.
@@ -36,13 +37,35 @@ public struct ProviderCheck: Sendable {
             return note("plugin", false, "\(plugin) is \(inspection.state.rawValue): \(inspection.reason ?? "no reason known")")
         }
         note("plugin", true, "\(plugin) from \(inspection.file ?? "")")
-        guard await ask("health", "open", { _ in "answers" }) else { return }
-        note("capabilities", true, host.status.capabilities.joined(separator: " "))
-        guard await ask("capacity", "capacity", Self.describeCapacity) else { return }
+        // Steps whose call the plugin's ABI does not declare are left out.
+        let abi = host.state.withLock { $0.plan.abi }
+        func declares(_ call: String) -> Bool { abi?.call(call) != nil }
+        let isOpen = declares("health") ? await ask("health", "open") { _ in "answers" } : await open(abi?.title ?? "")
+        guard isOpen else { return }
+        let capabilities = host.status.capabilities
+        if !capabilities.isEmpty { note("capabilities", true, capabilities.joined(separator: " ")) }
+        if declares("capacity") { guard await ask("capacity", "capacity", Self.describeCapacity) else { return } }
+        guard declares("list") else { return }
         _ = await ask("list", "list") { document in
             let lines = document.split(separator: UInt8(ascii: "\n"))
             return "\(lines.count) machine\(lines.count == 1 ? "" : "s")"
         }
+    }
+
+    /// An ABI without `health` says no more than that it is loaded and open.
+    private mutating func open(_ abi: String) async -> Bool {
+        let start = Clock.monotonic
+        let patience = host.surroundings.loading + section.deadline(for: "open")
+        while host.status.state != .ready {
+            let status = host.status
+            guard Clock.monotonic - start < patience, status.state == .starting || status.state == .restarting else {
+                note("open", false, status.reason ?? status.death ?? "it is still \(status.state.rawValue)")
+                return false
+            }
+            try? await Task.sleep(for: .milliseconds(2))
+        }
+        note("open", true, "loaded (\(Clock.monotonic - start) ms); \(abi) declares no health")
+        return true
     }
 
     private mutating func ask(_ call: String, _ step: String, _ describe: ([UInt8]) -> String) async -> Bool {
