@@ -118,7 +118,7 @@ let package = Package(
         tests(
             "SchedulerTests",
             ["Simulator", "Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
-        tests("HostTests", ["Host", "Bus", "Frames", "JSON", "Model", "Platform"]),
+        tests("HostTests", ["Host", "PluginHost", "Bus", "Frames", "JSON", "Model", "Platform"]),
         tests("LibvirtTests", ["Host", "JSON", "Model", "Platform", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),
     ],

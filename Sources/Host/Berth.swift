@@ -12,7 +12,7 @@ enum Berth {
     static let commands: [any Command.Type] = [
         PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self, PluginsCheckCommand.self,
         ProvidersCheckCommand.self,
-        ServeCommand.self, CallCommand.self, EventsCommand.self, LogLevelCommand.self,
+        ServeCommand.self, StatusCommand.self, SupportCommand.self, CallCommand.self, EventsCommand.self, LogLevelCommand.self,
         KeysNewCommand.self, KeysListCommand.self, KeysAllowCommand.self, KeysRevokeCommand.self, KeysTokenCommand.self,
         LeaseCreateCommand.self, LeaseListCommand.self, LeaseShowCommand.self, LeaseUpdateCommand.self, LeaseCancelCommand.self,
         LeaseSuspendCommand.self, LeaseResumeCommand.self, LeaseExplainCommand.self, LeaseSaveCommand.self,

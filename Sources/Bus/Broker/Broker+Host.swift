@@ -23,11 +23,12 @@ extension Broker {
         case "host.metrics": return try operators(account, verb) { metrics }
         case "host.cancel": return try cancel(asker, body)
         case "host.log-level": return try logLevel(account, body)
+        case "host.log": return try operators(account, verb) { ["lines": JSON(Log.recent)] }
         default: throw BerthError(.unsupported, "there is no verb \(verb)", hint: "there are \(Broker.hostVerbs.joined(separator: ", "))")
         }
     }
 
-    static let hostVerbs = ["host.cancel", "host.info", "host.log-level", "host.metrics", "host.ping"]
+    static let hostVerbs = ["host.cancel", "host.info", "host.log", "host.log-level", "host.metrics", "host.ping"]
 
     private func operators(_ account: Account, _ verb: String, _ body: () -> JSON) throws(BerthError) -> JSON {
         guard account.seesAll else { throw BerthError(.denied, "\(verb) is for operators") }

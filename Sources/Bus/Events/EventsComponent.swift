@@ -12,6 +12,7 @@ public final class EventsComponent: Component {
     private struct Waiting {
         var request: Request
         var query: Query
+        var timer: TimerTicket
     }
 
     private struct Query {
@@ -59,7 +60,7 @@ public final class EventsComponent: Component {
         }
         let wait = try number(body, "wait_ms", 0, 0...60_000)
         return Query(
-            after: Int64(try number(body, "after", 0, 0...Int.max)), topics: topics.compactMap(\.string),
+            after: Int64(try number(body, "after", 0, -1...Int.max)), topics: topics.compactMap(\.string),
             limit: try number(body, "limit", 1000, 1...Int.max, cut: 1000), until: Clock.monotonic + Int64(wait))
     }
 
@@ -86,38 +87,43 @@ public final class EventsComponent: Component {
 
     private func found(_ request: Request, _ query: Query, _ result: Result<CommittedEvents, BerthError>) {
         switch result {
-        case .failure(let error): request.fail(error)
+        case .failure(let error): request.fail(error, details: EventsComponent.oldest(error))
         case .success(let page):
-            guard page.events.isEmpty, Clock.monotonic < query.until, !request.isCancelled else {
-                return answer(request, page.events, page.last)
-            }
             var query = query
             query.after = page.last
+            if request.isCancelled { return request.fail(BerthError(.cancelled, "taken back")) }
+            guard page.events.isEmpty else { return answer(request, page.events, page.last) }
+            // A page ends early where nothing fitted for long.
+            if !page.isAtEnd { return look(request, query) }
+            guard Clock.monotonic < query.until else { return answer(request, [], page.last) }
             wait(request, query)
         }
     }
 
+    /// The store says it as `native: "oldest=41"`.
+    private static func oldest(_ error: BerthError) -> JSON {
+        guard let native = error.native, native.hasPrefix("oldest="), let oldest = Int(native.dropFirst("oldest=".count)) else {
+            return .null
+        }
+        return ["oldest": JSON(oldest)]
+    }
+
     private func wait(_ request: Request, _ query: Query) {
+        // What came between the look and now is in the store; what comes from now on is heard of by its notice.
+        if let seq = last?.body["seq"]?.int, Int64(seq) > query.after { return look(request, query) }
         let number = request.number
-        waiting[number] = Waiting(request: request, query: query)
-        context.after(max(0, query.until - Clock.monotonic)) { [weak self] in self?.lookAgain(number) }
+        let timer = context.after(max(0, query.until - Clock.monotonic)) { [weak self] in self?.lookAgain(number) }
+        waiting[number] = Waiting(request: request, query: query, timer: timer)
         let gone = context.hop { [weak self] (_: Bool) in self?.lookAgain(number) }
         request.onCancel { gone(true) }
-        // An event may have come between the look and now; it is found here, and later ones by their notice.
-        if let missed = missed(query) { happened(missed) }
     }
 
-    /// The last event that was heard of, if the query has not looked that far.
-    private func missed(_ query: Query) -> Notice? {
-        guard let last, let seq = last.body["seq"]?.int, Int64(seq) > query.after else { return nil }
-        return last
-    }
-
+    /// The last event that was heard of.
     private var last: Notice?
 
     private func lookAgain(_ number: UInt64) {
         guard let item = waiting.removeValue(forKey: number) else { return }
-        guard !item.request.isCancelled else { return item.request.fail(BerthError(.cancelled, "taken back")) }
+        context.cancel(item.timer)
         look(item.request, item.query)
     }
 

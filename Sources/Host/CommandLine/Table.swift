@@ -40,6 +40,13 @@ enum Terminal {
         text.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
     }
 
+    /// Says something beside the output, on standard error.
+    static func complain(_ text: String) {
+        fflush(nil)
+        var text = "berth: \(text)\n"
+        text.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    }
+
     /// Sends out what was printed.
     static func flush() { fflush(nil) }
 }

@@ -19,42 +19,41 @@ struct EventsCommand: Command {
         let (topics, follow, output) = (arguments.operands, arguments.has("-f"), try arguments.output())
         let since = try arguments.integer("--since")
         try await HostConnection.with(arguments) { client in
-            var after = since ?? 0
-            if since == nil, follow { after = try await EventsCommand.last(client) }
+            var after = since ?? (follow ? -1 : 0)
             while true {
                 let body: JSON = ["after": JSON(after), "topics": JSON(topics), "wait_ms": JSON(follow ? 30_000 : 0), "limit": 1000]
-                let page = try await client.request("events.since", body, ClientOptions(deadline: 60_000))
+                let page: JSON
+                do {
+                    page = try await client.request("events.since", body, ClientOptions(deadline: 60_000))
+                } catch let error as BerthError {
+                    after = try await EventsCommand.goOn(after, error, follow: follow, maySkip: since == nil)
+                    continue
+                }
                 let events = page["events"]?.array ?? []
                 for event in events { print(EventsCommand.line(event, output)) }
                 Terminal.flush()
-                after = page["next"]?.int ?? after
-                if events.isEmpty && !follow { return }
+                let next = page["next"]?.int ?? after
+                if events.isEmpty && next <= after && !follow { return }
+                after = next
             }
         }
         return .done
     }
 
-    /// The number of the last event, by walking over what is there without printing it.
-    private static func last(_ client: BusClient) async throws -> Int {
-        var after = 0
-        while true {
-            let page: JSON
-            do {
-                page = try await client.request("events.since", ["after": JSON(after), "limit": 1000])
-            } catch let error as BerthError where error.code == .notFound {
-                // Older ones are gone; the error says from where on there are some.
-                after = EventsCommand.oldest(error) ?? after + 1
-                continue
-            }
-            let next = page["next"]?.int ?? after
-            if next <= after { return after }
-            after = next
-        }
+    /// Where to go on after an error, if one may: a follower waits for a host that was restarted, and who did not say where to
+    /// start starts at the oldest event that is kept.
+    private static func goOn(_ after: Int, _ error: BerthError, follow: Bool, maySkip: Bool) async throws -> Int {
+        if error.code == .notFound, maySkip, let oldest = oldest(error), oldest > after { return oldest }
+        guard follow, after >= 0, [.unreachable, .retry, .busy].contains(error.code) else { throw error }
+        Terminal.complain("\(error.message); waiting for the host")
+        try await Task.sleep(for: .seconds(1))
+        return after
     }
 
-    private static func oldest(_ error: BerthError) -> Int? {
-        let words = (error.hint ?? error.message).split { !"0123456789".contains($0) }
-        return words.last.flatMap { Int($0) }.map { max(0, $0 - 1) }
+    /// Where to go on after a `not-found` that names the oldest event that is kept.
+    static func oldest(_ error: BerthError) -> Int? {
+        guard let native = error.native, native.hasPrefix("oldest=") else { return nil }
+        return Int(native.dropFirst("oldest=".count)).map { max(0, $0 - 1) }
     }
 
     private static func line(_ event: JSON, _ output: Arguments.Output) -> String {

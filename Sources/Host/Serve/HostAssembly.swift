@@ -15,8 +15,9 @@ struct HostAssembly {
 
     /// All components, in the order of their start; they stop in the reverse order.
     var components: [ComponentDescription] {
-        var components: [ComponentDescription] = []
+        var components: [ComponentDescription] = [StatusComponent.description]
         if let ledger {
+            components.append(LedgerComponent.description(ledger))
             components.append(EventsComponent.description(LedgerEvents(ledger: ledger)))
             components.append(DriversComponent.description(drivers))
             components.append(SchedulerComponent.description(settings: SchedulerSettings(configuration), ledger: ledger))

@@ -12,13 +12,14 @@ struct LedgerEvents: EventStore {
         completion: @escaping @Sendable (Result<CommittedEvents, BerthError>) -> Void
     ) {
         do throws(BerthError) {
-            let page = try ledger.events(EventQuery(after: after, topics: topics, owner: owner, limit: limit))
+            let last = ledger.lastEvent
+            let page = try ledger.events(EventQuery(after: after < 0 ? last : after, topics: topics, owner: owner, limit: limit))
             let bodies = page.events.map { event in
                 var body = event.json
                 body["topic"] = .string(event.topic)
                 return body
             }
-            completion(.success(CommittedEvents(events: bodies, last: page.next)))
+            completion(.success(CommittedEvents(events: bodies, last: page.next, isAtEnd: page.next >= last)))
         } catch {
             completion(.failure(error))
         }
