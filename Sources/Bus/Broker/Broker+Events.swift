@@ -74,6 +74,8 @@ extension Broker {
     /// What of a subscription an account gets: all for operators; for others their own topics and the common ones.
     static func allowed(_ prefix: String, _ account: Account) -> [String] {
         if account.seesAll { return [prefix] }
+        // Other hosts are told what they need by the Federation.
+        if account.role == .member { return [] }
         let own = "@\(account.owner)/"
         if prefix.hasPrefix(own) || common.contains(where: { prefix.hasPrefix($0) }) { return [prefix] }
         // A wider prefix, the empty one above all, is narrowed to what is theirs; the client's own filter lets that through.

@@ -29,7 +29,7 @@ extension Broker {
     private func dispatch(_ asker: Asker, _ line: RequestHeader, _ account: Account, _ body: [UInt8]) {
         let now = Clock.monotonic
         if line.verb.hasPrefix("host."), verbs[line.verb] == nil { return answerHost(asker, line, account, body) }
-        guard let entry = verbs[line.verb], entry.verb.access != .components || account.role == .component else {
+        guard let entry = verbs[line.verb], entry.verb.isKnown(to: account.role) else {
             return refuse(asker, line.id, BerthError(.unsupported, "there is no verb \(line.verb)", hint: nearestVerb(line.verb)), nil)
         }
         entry.requests += 1

@@ -69,7 +69,9 @@ extension Broker {
         info["endpoints"] = .object(
             JSON.Object(fields: endpoints.map { JSON.Object.Field(name: $0.name, value: JSON($0.endpoints)) }))
         info["components"] = .array(components)
-        let shown = verbs.values.filter { $0.verb.access == .everyone || ($0.verb.access == .operators && account.seesAll) }
+        let shown = verbs.values.filter {
+            $0.verb.access == (account.role == .member ? .members : .everyone) || ($0.verb.access == .operators && account.seesAll)
+        }
         info["verbs"] = JSON((shown.map(\.verb.name) + Broker.hostVerbs).sorted())
         return info
     }

@@ -112,10 +112,13 @@ extension Broker {
             return "uid:\(uid)"
         case "CURVE":
             guard frames.count >= 7, let key = frames[6].withUnsafeBytes(CurveKeys.encode), let slot = keys.slot(of: key) else {
-                Log.info("a connection with an unknown key was refused", ["from": address, "door": door?.rawValue ?? ""])
+                let shown = frames.count >= 7 ? frames[6].withUnsafeBytes(CurveKeys.encode) : nil
+                Log.warning(
+                    "a connection with an unknown key was refused", ["from": address, "door": door?.rawValue ?? "", "key": shown ?? ""])
                 return nil
             }
-            guard door != .backend || keys.account(slot: slot)?.role != .client else { return nil }
+            let role = keys.account(slot: slot)?.role
+            guard door != .backend || role == .operator || role == .component else { return nil }
             return "key:\(slot)"
         default: return nil
         }

@@ -9,6 +9,8 @@ public struct ClientEndpoint: Sendable {
     public var hostKey: String?
     /// Milliseconds that a request waits for a connection before it is `unreachable`; 0: until the first attempt fails.
     public var patience: Int64 = 3000
+    /// Over TCP: milliseconds between two heartbeats; a connection that is silent for two of them is given up and made anew.
+    public var heartbeat: Int32 = 15_000
 
     public init(_ address: String, keys: CurveKeys? = nil, hostKey: String? = nil) {
         self.address = address
@@ -32,8 +34,11 @@ public struct ClientEndpoint: Sendable {
             socket.set(ZMQ_CURVE_SERVERKEY, hostKey)
             socket.set(ZMQ_CURVE_PUBLICKEY, keys.publicKey)
             socket.set(ZMQ_CURVE_SECRETKEY, keys.secretKey)
-            socket.set(ZMQ_HEARTBEAT_IVL, Int32(15_000))
-            socket.set(ZMQ_HEARTBEAT_TIMEOUT, Int32(30_000))
+            socket.set(ZMQ_HEARTBEAT_IVL, heartbeat)
+            socket.set(ZMQ_HEARTBEAT_TIMEOUT, 2 * heartbeat)
+            // The system's own patience with a connection is minutes: too long for a way that is open again.
+            socket.set(ZMQ_CONNECT_TIMEOUT, Int32(5000))
+            socket.set(ZMQ_HANDSHAKE_IVL, Int32(10_000))
         }
         return socket
     }

@@ -1,6 +1,7 @@
 /// Who asks, and what they may do. Looked up for every message.
 public struct Account: Sendable, Hashable {
-    /// Whose things these are: `uid:1000` over ipc, `key:NAME` over TCP, `component:NAME` for the host's own.
+    /// Whose things these are: `uid:1000` over ipc, `key:NAME` over TCP, `member:NAME` for another host of the federation,
+    /// `component:NAME` for the host's own.
     public var owner: String
     public var role: Role
 
@@ -11,6 +12,8 @@ public struct Account: Sendable, Hashable {
         case client
         /// A part of the host.
         case component
+        /// Another host of the federation: it has the verbs between hosts, and no others.
+        case member
     }
 
     public init(owner: String, role: Role) {
@@ -19,7 +22,7 @@ public struct Account: Sendable, Hashable {
     }
 
     /// Whether things of every owner are seen.
-    public var seesAll: Bool { role != .client }
+    public var seesAll: Bool { role == .operator || role == .component }
 
     /// Whether things of `owner` are seen.
     public func sees(_ owner: String) -> Bool { seesAll || owner == self.owner }

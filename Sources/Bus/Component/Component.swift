@@ -51,6 +51,17 @@ public struct Verb: Sendable, Hashable {
         case operators
         /// Only other components: unknown to everybody else.
         case components
+        /// Hosts of the federation, and components.
+        case members
+    }
+
+    /// Whether the verb exists for somebody of this role. What is for operators exists for clients too, and is denied.
+    func isKnown(to role: Account.Role) -> Bool {
+        switch role {
+        case .component: true
+        case .member: access == .members
+        case .client, .operator: access == .everyone || access == .operators
+        }
     }
 
     public init(_ name: String, _ access: Access = .everyone, keepsKeys: Bool = false) {

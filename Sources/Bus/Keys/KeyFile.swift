@@ -18,7 +18,7 @@ public struct AllowedKey: Sendable, Equatable {
         self.created = created ?? Instant(milliseconds: Clock.real).description
     }
 
-    public var account: Account { Account(owner: "key:\(name)", role: role) }
+    public var account: Account { Account(owner: role == .member ? "member:\(name)" : "key:\(name)", role: role) }
 
     public var json: JSON {
         ["name": .string(name), "public": .string(publicKey), "role": .string(role.rawValue), "created": .string(created)]

@@ -37,6 +37,23 @@ public struct CurveKeys: Sendable, Equatable {
         return zmq_z85_decode(&bytes, text) != nil
     }
 
+    /// A key as 64 hexadecimal digits, which need no quotes in a shell; nil if it is none.
+    public static func hex(of key: String) -> String? {
+        guard key.utf8.count == 40 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        guard zmq_z85_decode(&bytes, key) != nil else { return nil }
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// The key that `hex(of:)` wrote.
+    public static func key(hex: some StringProtocol) -> String? {
+        let digits = hex.utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+        guard digits.count == 64, hex.utf8.count == 64 else { return nil }
+        let bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+        return bytes.withUnsafeBytes(encode)
+    }
+
     /// A key as ZAP brings it, 32 bytes, in Z85.
     static func encode(_ bytes: UnsafeRawBufferPointer) -> String? {
         guard bytes.count == 32, let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return nil }

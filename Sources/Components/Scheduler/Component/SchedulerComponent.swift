@@ -17,6 +17,7 @@ public final class SchedulerComponent: Component {
         + [Verb("machine.forget", .operators, keepsKeys: true), Verb("provider.lost", .operators, keepsKeys: true)]
         + [
             "scheduler.watch", "scheduler.refresh", "scheduler.ready", "scheduler.observe", "scheduler.inspect", "scheduler.scale",
+            "scheduler.room", "scheduler.note",
         ].map { Verb($0, .components) }
 
     /// For `Bus`: the Scheduler is single, since it owns what the ledger holds.
@@ -32,6 +33,8 @@ public final class SchedulerComponent: Component {
     private var askers: [Int: Request] = [:]
     private var nextToken = 1
     private var tickets: [Int: RequestTicket] = [:]
+    /// Who answers the calls to a provider, where that is not Drivers: members of the federation are the Federation's.
+    private var callVerbs: [String: String] = [:]
     private var timer: (ticket: TimerTicket, at: Int64)?
     /// Ends the wait of `stop` for the batch under way.
     private var isCommitting = false
@@ -155,7 +158,8 @@ public final class SchedulerComponent: Component {
 
     private func make(_ call: DriverCall) {
         let number = call.number
-        tickets[number] = context.request("driver.call", call.json.bytes, RequestOptions()) { [weak self] answer in
+        tickets[number] = context.request(callVerbs[call.provider] ?? "driver.call", call.json.bytes, RequestOptions()) {
+            [weak self] answer in
             guard let self else { return }
             tickets[number] = nil
             core.receive(.answer(number, Self.read(answer)), now: now)
@@ -202,8 +206,12 @@ public final class SchedulerComponent: Component {
     private func change(_ provider: JSON) {
         guard let name = provider["name"]?.string, let state = provider["state"]?.string else { return }
         let capabilities = provider["capabilities"]?.array?.compactMap(\.string) ?? []
+        if let verb = provider["verb"]?.string { callVerbs[name] = verb }
         core.receive(
-            .provider(ProviderChange(name: name, state: state, reason: provider["reason"]?.string, capabilities: capabilities)), now: now)
+            .provider(
+                ProviderChange(
+                    name: name, state: state, reason: provider["reason"]?.string, capabilities: capabilities,
+                    member: provider["member"]?.string, rank: provider["rank"]?.int)), now: now)
     }
 
     /// `provider.NAME.STATE`: what the driver can do is asked for with it.
@@ -214,6 +222,7 @@ public final class SchedulerComponent: Component {
         var provider: JSON = ["name": JSON(String(parts[1])), "state": JSON(String(parts[2])), "reason": body["reason"] ?? .null]
         if let capabilities = body["capabilities"] {
             provider["capabilities"] = capabilities
+            for field in ["member", "rank", "verb"] { provider[field] = body[field] }
             change(provider)
             pump()
         } else if ["ready", "degraded", "draining"].contains(parts[2]) {

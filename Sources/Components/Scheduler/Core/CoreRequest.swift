@@ -77,12 +77,19 @@ public struct ProviderChange: Sendable, Equatable {
     public var state: String
     public var reason: String?
     public var capabilities: [String]
+    /// The member of the federation that it stands for, and its place among the members; nil: it is here.
+    public var member: String?
+    public var rank: Int?
 
-    public init(name: String, state: String, reason: String? = nil, capabilities: [String] = []) {
+    public init(
+        name: String, state: String, reason: String? = nil, capabilities: [String] = [], member: String? = nil, rank: Int? = nil
+    ) {
         self.name = name
         self.state = state
         self.reason = reason
         self.capabilities = capabilities
+        self.member = member
+        self.rank = rank
     }
 }
 

@@ -118,6 +118,9 @@ final class ProviderEntry {
     var state = "starting"
     var reason: String?
     var capabilities: Set<String> = []
+    /// The member of the federation that it stands for; nil: it is here.
+    var member: String?
+    var rank: Int?
     /// The driver has listed its machines since its worker started: what we did not see is not there.
     var isListed = false
     /// The list or capacity call under way.

@@ -27,7 +27,11 @@ extension SchedulerCore {
 
     /// What goes into `spec.image` at a provider; nil: the provider has no such image.
     func image(_ name: String, at provider: ProviderEntry) -> String? {
-        if let image = settings.images.first(where: { $0.name == name }) { return image.byProvider[provider.name] }
+        if let image = settings.images.first(where: { $0.name == name }) {
+            // A member knows its own images: what is called the same there will do.
+            if let value = image.byProvider[provider.name] { return value }
+            if provider.member == nil { return nil }
+        }
         return provider.images.first { $0.name == name || $0.id == name }?.id
     }
 

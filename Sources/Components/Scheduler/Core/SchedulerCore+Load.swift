@@ -188,8 +188,9 @@ extension SchedulerCore {
         let members: Set<String>? =
             switch terms.location {
             case .local: [""]
-            case .anywhere: nil
-            case .members(let names): Set(names)
+            // Members promise nothing ahead: what is guaranteed at a time stays here.
+            case .anywhere: terms.kind == .advance || terms.kind == .deadline ? [""] : nil
+            case .members(let names): Set(names.map { $0 == "local" ? "" : $0 })
             }
         return Plan.Request(
             id: lease.id.description, project: lease.project, owner: lease.owner, kind: kind, groups: groups, submitted: lease.created,

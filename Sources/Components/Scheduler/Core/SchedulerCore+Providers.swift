@@ -20,7 +20,8 @@ extension SchedulerCore {
     func take(_ fresh: SchedulerSettings) {
         settings = fresh
         for provider in fresh.providers { add(provider) }
-        for provider in providerOrder where !fresh.providers.contains(where: { $0.name == provider.name }) && provider.state != "gone" {
+        for provider in providerOrder
+        where provider.member == nil && !fresh.providers.contains(where: { $0.name == provider.name }) && provider.state != "gone" {
             take(ProviderChange(name: provider.name, state: "gone", reason: "it is not in the configuration any more"))
         }
         rebuildPlan()
@@ -33,6 +34,8 @@ extension SchedulerCore {
         provider.state = change.state
         provider.reason = change.reason
         if !change.capabilities.isEmpty { provider.capabilities = Set(change.capabilities) }
+        if let member = change.member { provider.member = member }
+        if let rank = change.rank { provider.rank = rank }
         if isNewWorker || !provider.isUsable { provider.isListed = false }
         plan.upsert(planned(provider))
         for name in provider.nodeNames { provider.nodes[name].map { plan.upsert(planned($0, of: provider)) } }
@@ -204,7 +207,7 @@ extension SchedulerCore {
         let settings = provider.settings
         let suspends = provider.can("suspend") && provider.can("resume")
         return Planner.Provider(
-            name: settings.name, plugin: settings.plugin, tariff: settings.tariff,
+            name: settings.name, plugin: settings.plugin, member: provider.member, rank: provider.rank, tariff: settings.tariff,
             suspend: suspends ? SuspendModel(rate: settings.suspendRate) : nil, bootMilliseconds: settings.bootMilliseconds,
             migrates: provider.can("migrate"))
     }

@@ -100,6 +100,11 @@ extension SchedulerCore {
     }
 
     private func checkTimes(_ terms: LeaseTerms) throws(BerthError) {
+        if case .members = terms.location, terms.kind == .advance || terms.kind == .deadline {
+            throw BerthError(
+                .invalid, "where must be local or anywhere for kind \(terms.kind.rawValue): members promise nothing ahead of time",
+                hint: "ask for an immediate or a best-effort lease at a member", field: "where")
+        }
         if terms.kind == .advance, let start = terms.start, start < now.real + -60_000 {
             throw BerthError(.invalid, "start is in the past: it is \(now.real) now", field: "start")
         }

@@ -166,7 +166,8 @@ extension SchedulerCore {
             var json = flavor.json
             var byProvider = JSON.Object()
             for provider in providerOrder { byProvider[provider.name] = JSON(fits[provider.name] ?? 0) }
-            json["fits"] = JSON(fits.values.reduce(0, +))
+            // Members serve only who asks for them by `where`.
+            json["fits"] = JSON(providerOrder.filter { $0.member == nil }.reduce(0) { $0 + (fits[$1.name] ?? 0) })
             json["providers"] = .object(byProvider)
             json["source"] = settings.flavors.contains(flavor) ? "configuration" : "catalog"
             return json

@@ -19,7 +19,7 @@ extension SchedulerCore {
 
     static let changing: Set<String> = [
         "lease.create", "lease.update", "lease.cancel", "lease.suspend", "lease.resume", "lease.save", "machine.action", "machine.forget",
-        "provider.lost", "scheduler.scale",
+        "provider.lost", "scheduler.scale", "scheduler.note",
     ]
 
     private func run(_ request: CoreRequest) throws(BerthError) {
@@ -46,6 +46,8 @@ extension SchedulerCore {
         case "scheduler.inspect": try inspectMachine(request)
         case "scheduler.scale": try scale(request)
         case "provider.lost": try lose(request)
+        case "scheduler.room": tellRoom(request)
+        case "scheduler.note": try writeDown(request)
         default: throw BerthError(.unsupported, "the scheduler has no verb '\(request.verb)'")
         }
     }
