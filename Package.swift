@@ -118,6 +118,9 @@ let package = Package(
         tests(
             "SchedulerTests",
             ["Simulator", "Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
+        tests(
+            "FederationTests",
+            ["Federation", "Scheduler", "Simulator", "Planner", "Ledger", "Bus", "Frames", "Model", "JSON", "Platform", "Host"]),
         tests("HostTests", ["Host", "PluginHost", "Bus", "Frames", "JSON", "Model", "Platform"]),
         tests("LibvirtTests", ["Host", "JSON", "Model", "Platform", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),

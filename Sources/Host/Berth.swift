@@ -17,6 +17,8 @@ enum Berth {
         LeaseCreateCommand.self, LeaseListCommand.self, LeaseShowCommand.self, LeaseUpdateCommand.self, LeaseCancelCommand.self,
         LeaseSuspendCommand.self, LeaseResumeCommand.self, LeaseExplainCommand.self, LeaseSaveCommand.self,
         MachinesCommand.self, MachinesActionCommand.self, MachinesForgetCommand.self, FlavorsCommand.self, ImagesCommand.self,
+        MembersCommand.self, MembersListCommand.self, MembersShowCommand.self, MembersInviteCommand.self, MembersAcceptCommand.self,
+        MembersRemoveCommand.self,
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
         LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,

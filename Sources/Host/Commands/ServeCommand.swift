@@ -39,6 +39,8 @@ struct ServeCommand: Command {
         let socketLock = try HostLock(places.run)
         let keys = KeyDirectory(places.keys)
         try keys.prepare()
+        // Members are let in by our own key; the operator need not make one first.
+        if configuration.section("federation")?["listen"] != nil { _ = try keys.makeHostKeys() }
         let ledger = try SQLiteLedger.open(LedgerSettings(directory: places.state, program: Berth.version))
         let assembly = HostAssembly(places: places, configuration: configuration, ledger: ledger)
         let bus: Bus

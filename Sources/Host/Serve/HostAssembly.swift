@@ -1,5 +1,6 @@
 import Bus
 import Drivers
+import Federation
 import JSON
 import Ledger
 import Model
@@ -21,6 +22,10 @@ struct HostAssembly {
             components.append(EventsComponent.description(LedgerEvents(ledger: ledger)))
             components.append(DriversComponent.description(drivers))
             components.append(SchedulerComponent.description(settings: SchedulerSettings(configuration), ledger: ledger))
+            components.append(
+                FederationComponent.description(federation) { [places] in
+                    (try? places.load()).map { HostAssembly.federation($0, places) }
+                })
         }
         return components
     }
@@ -38,7 +43,7 @@ struct HostAssembly {
     var busSettings: BusSettings {
         var settings = BusSettings(runDirectory: places.run)
         let host = configuration.host.section
-        settings.clients = host?.list("listen") ?? []
+        settings.clients = (host?.list("listen") ?? []) + (configuration.section("federation")?.list("listen") ?? [])
         settings.events = host?.list("listen-events") ?? []
         settings.backend = host?.list("listen-backend") ?? []
         settings.keysDirectory = places.keys

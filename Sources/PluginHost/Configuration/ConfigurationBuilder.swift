@@ -27,6 +27,8 @@ struct ConfigurationBuilder {
         each("provider") { $0.provider($1) }
         each("flavor") { $0.flavor($1) }
         each("image") { $0.image($1) }
+        each("member") { $0.member($1) }
+        each("federation") { $0.federation($1) }
         oneThreadEach()
     }
 
@@ -34,7 +36,7 @@ struct ConfigurationBuilder {
         for section in sections where section.kind == kind { body(&self, section) }
     }
 
-    private mutating func complain(_ location: SourceLocation, _ message: String, hint: String? = nil) {
+    mutating func complain(_ location: SourceLocation, _ message: String, hint: String? = nil) {
         problems.append(.init(location, message, hint: hint))
     }
 
@@ -128,7 +130,7 @@ struct ConfigurationBuilder {
         configuration.plugins.append(plugin)
     }
 
-    private func location(of key: String, _ section: Section) -> SourceLocation {
+    func location(of key: String, _ section: Section) -> SourceLocation {
         section.entries.first { $0.key == key }?.location ?? section.location
     }
 

@@ -43,7 +43,8 @@ extension SectionSchema {
         SectionSchema(
             kind: "member", naming: .plain,
             keys: [
-                .key("key", .text), .key("endpoint", .text), .key("enabled", .bool), .key("rendezvous", .bool), .key("accept", .bool),
+                .key("key", .text, required: true), .key("address", .text), .key("enabled", .bool), .key("rendezvous", .bool),
+                .key("accept", .bool),
                 .key("offer.*", .number(0...1e9)), .key("accept.*", .number(0...1e9)), .key("ttl", .duration),
             ]),
         SectionSchema(
@@ -63,7 +64,7 @@ extension SectionSchema {
             kind: "federation", naming: .none,
             keys: [
                 .key("name", .text), .key("listen", .list), .key("rendezvous", .bool), .key("period", .duration), .key("ttl", .duration),
-                .key("picker", .word(["round-robin", "most-free", "favours"])), .key("offer.*", .number(0...1e9)),
+                .key("address", .text), .key("picker", .word(["round-robin", "most-free"])), .key("offer.*", .number(0...1e9)),
                 .key("accept", .list),
             ]),
         SectionSchema(
