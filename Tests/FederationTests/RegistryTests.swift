@@ -64,6 +64,14 @@ struct RegistryTests {
         #expect(registry.entries["alpha"]?.presence.idle.cpus == 6)
     }
 
+    @Test("what a rendezvous was quicker to tell, the member may still say itself, once")
+    func overtaken() throws {
+        var registry = Registry()
+        #expect(registry.merge(presence("alpha", 4), age: 0, now: 0) == true)
+        #expect(try registry.alive(presence("alpha", 4), now: 100) == false)
+        #expect(throws: BerthError.self) { try registry.alive(presence("alpha", 4), now: 200) }
+    }
+
     @Test("an answer is a sign of life")
     func touches() {
         var registry = Registry()

@@ -16,6 +16,8 @@ public struct Registry: Sendable {
     public private(set) var entries: [String: Entry] = [:]
     /// The last sequence of each member, kept beyond its entry so that an old sign of life cannot bring it back.
     private var sequences: [String: Int64] = [:]
+    /// Whose last sequence another rendezvous told: the member itself may still say it, once.
+    private var hearsay: Set<String> = []
 
     public init() {}
 
@@ -24,11 +26,14 @@ public struct Registry: Sendable {
     /// A member says that it is alive. True: it was not before. An old sequence is a replay (or the member's clock was set back): the
     /// error's `native` says after which number it may go on.
     public mutating func alive(_ presence: Presence, now: Int64) throws(BerthError) -> Bool {
-        if let last = sequences[presence.name], presence.sequence <= last {
+        if let last = sequences[presence.name], presence.sequence <= last,
+            presence.sequence < last || !hearsay.contains(presence.name)
+        {
             throw BerthError(
                 .conflict, "the sign of life \(presence.sequence) of \(presence.name) is a replay", hint: "the last one was \(last)",
                 native: "\(last)", field: "sequence")
         }
+        hearsay.remove(presence.name)
         return enter(Entry(presence: presence, heard: now))
     }
 
@@ -42,6 +47,7 @@ public struct Registry: Sendable {
             return false
         }
         guard presence.sequence > sequences[presence.name] ?? .min else { return false }
+        hearsay.insert(presence.name)
         return enter(Entry(presence: presence, heard: heard))
     }
 
