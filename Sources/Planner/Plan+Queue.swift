@@ -7,6 +7,8 @@ extension Plan {
         var end: Int64
         /// It must yield at `end`, before its time is up.
         var cut: Bool
+        /// Milliseconds until it runs: to resume, and to move before that.
+        var wake: Int64 = 0
     }
 
     /// Looks through the queue: what fits starts, and the first ones that do not get a promised start, which those behind them may not
@@ -77,8 +79,15 @@ extension Plan {
     mutating func fit(_ lease: Int32, at time: Int64) -> Fit? {
         let entry = entries[Int(lease)]
         let wake = entry.phase == .suspended ? suspendTime(lease) : 0
-        let end = Entry.after(time + wake, entry.work)
-        if let places = seats(lease, time, end), quotaAllows(entry, time, end) { return Fit(places: places, end: end, cut: false) }
+        let move = entry.phase == .suspended ? moveTime(of: entry) : 0
+        var end = Entry.after(time + wake, entry.work)
+        if let places = seats(lease, time, end), quotaAllows(entry, time, end) {
+            guard move > 0, places != entry.bed else { return Fit(places: places, end: end, cut: false, wake: wake) }
+            end = Entry.after(time + wake + move, entry.work)
+            if let places = seats(lease, time, end), quotaAllows(entry, time, end) {
+                return Fit(places: places, end: end, cut: false, wake: wake + move)
+            }
+        }
         guard entry.request.preemptible, entry.request.onPreempt == .suspend else { return nil }
         // Until when are the nodes free that are free now? The room of the lease shrinks with time, so halving finds the latest end.
         var ends: [Int64] = []
@@ -97,7 +106,7 @@ extension Plan {
         while low <= high {
             let middle = (low + high) / 2
             if let places = seats(lease, time, unique[middle]), quotaAllows(entry, time, unique[middle]) {
-                best = Fit(places: places, end: unique[middle], cut: true)
+                best = Fit(places: places, end: unique[middle], cut: true, wake: move > 0 && places != entry.bed ? wake + move : wake)
                 low = middle + 1
             } else {
                 high = middle - 1
@@ -107,7 +116,7 @@ extension Plan {
         var probe = entry
         probe.places = best.places
         let pause = max(suspendTime(of: probe), 0)
-        guard best.end - pause - (time + wake) >= max(1, 2 * pause) else { return nil }
+        guard best.end - pause - (time + best.wake) >= max(1, 2 * pause) else { return nil }
         return best
     }
 
@@ -137,6 +146,17 @@ extension Plan {
             memory += here
         }
         return model.shared ? model.milliseconds(machines: machines, memoryMiB: memory) : slowest
+    }
+
+    /// How long what sleeps takes to another node.
+    func moveTime(of entry: Entry) -> Int64 {
+        guard let model = suspendModel(entry.places), model.moveRate > 0 else { return 0 }
+        var slowest: Int64 = 0
+        entry.forEachRun { group, _, count in
+            let memory = Int64(entry.groups[group].room.memory) * Int64(count)
+            slowest = max(slowest, model.moveMilliseconds(machines: count, memoryMiB: memory))
+        }
+        return slowest
     }
 
     /// The nodes for a lease: any, or those it sleeps on where it cannot resume elsewhere.
@@ -175,7 +195,7 @@ extension Plan {
         record(lease)
         leaveQueue(lease)
         let resumes = entries[Int(lease)].phase == .suspended
-        let wake = resumes ? suspendTime(lease) : 0
+        let wake = fit.wake
         rest(lease, taking: false)
         let now = now.milliseconds
         let slot = Int(lease)

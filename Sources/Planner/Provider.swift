@@ -49,10 +49,17 @@ public struct SuspendModel: Sendable, Hashable {
     public var resumesElsewhere: Bool
     /// Whether a suspended machine keeps its disk on its node, and its memory beside it.
     public var keepsDisk: Bool
+    /// MiB a second at which what was suspended moves to another node before it resumes there; 0: takes no time.
+    public var moveRate: Double
+    /// MiB of image that move with the memory of each machine.
+    public var imageMiB: Int64
 
     public init(
-        rate: Double = 50, enactMilliseconds: Int64 = 0, shared: Bool = false, resumesElsewhere: Bool = false, keepsDisk: Bool = true
+        rate: Double = 50, enactMilliseconds: Int64 = 0, shared: Bool = false, resumesElsewhere: Bool = false, keepsDisk: Bool = true,
+        moveRate: Double = 0, imageMiB: Int64 = 0
     ) {
+        self.moveRate = moveRate
+        self.imageMiB = imageMiB
         self.rate = rate
         self.enactMilliseconds = enactMilliseconds
         self.shared = shared
@@ -67,6 +74,12 @@ public struct SuspendModel: Sendable, Hashable {
     public func milliseconds(machines: Int, memoryMiB: Int64) -> Int64 {
         let transfer = rate > 0 ? Int64((Double(memoryMiB) / rate * 1000).rounded(.up)) : 0
         return Int64(machines) * enactMilliseconds + transfer
+    }
+
+    /// Time to bring `machines` machines with `memoryMiB` MiB together to another node before they resume there.
+    public func moveMilliseconds(machines: Int, memoryMiB: Int64) -> Int64 {
+        guard moveRate > 0 else { return 0 }
+        return Int64((Double(memoryMiB + Int64(machines) * imageMiB) / moveRate * 1000).rounded(.up))
     }
 }
 

@@ -84,14 +84,14 @@ public struct Simulation {
         }
         return Plan.Request(
             id: job.id, owner: job.owner, kind: .advance, groups: [group], start: Instant(milliseconds: max(start, job.submit)),
-            duration: job.requested)
+            duration: model.overheadOfReservations ? model.inflated(job.requested) : job.requested)
     }
 
-    /// What the job really takes in this world; a reservation ends when its time is up at the latest.
+    /// What the job really takes in this world.
     private func real(_ number: Int) -> Int64 {
         let job = jobs[number]
         if job.start == nil { return model.inflated(job.real) }
-        return model.overheadOfReservations ? min(job.requested, model.inflated(job.real)) : job.real
+        return model.overheadOfReservations ? model.inflated(job.real) : job.real
     }
 
     private mutating func carryOut(_ action: Action, at time: Int64) {

@@ -7,9 +7,10 @@ public struct SimulationModel: Sendable {
     public enum Preset: String, Sendable, CaseIterable {
         /// Jobs on bare nodes: nothing can be suspended, nothing costs extra.
         case noVM = "no-vm"
-        /// Jobs on bare nodes that can be suspended and resumed anywhere in no time.
+        /// Jobs on bare nodes that can be suspended and resumed at 50 MiB/s, elsewhere once their memory has come at 100 Mbit/s.
         case suspend
-        /// Virtual machines with their images in place: 5 % run-time overhead, 20 s to boot, suspend and resume at 50 MiB/s.
+        /// Virtual machines with their images in place: 5 % run-time overhead, 20 s to boot, suspend and resume at 50 MiB/s; elsewhere
+        /// once memory and image (600 MiB) have come at 100 Mbit/s.
         case vm
     }
 
@@ -20,15 +21,15 @@ public struct SimulationModel: Sendable {
     /// Per cent that everything takes longer.
     public var overheadPercent = 0.0
     public var bootMilliseconds: Int64 = 0
-    /// Overhead and boot time of reservations too: their real run time grows, not what they asked for.
+    /// Overhead and boot time of reservations too: they are asked for so much longer, and take so much longer.
     public var overheadOfReservations = false
 
     public init(_ preset: Preset = .vm) {
         switch preset {
         case .noVM: break
-        case .suspend: suspend = .ideal
+        case .suspend: suspend = SuspendModel(rate: 50, resumesElsewhere: true, keepsDisk: false, moveRate: 12.5)
         case .vm:
-            suspend = SuspendModel(rate: 50, resumesElsewhere: true, keepsDisk: false)
+            suspend = SuspendModel(rate: 50, resumesElsewhere: true, keepsDisk: false, moveRate: 12.5, imageMiB: 600)
             overheadPercent = 5
             bootMilliseconds = 20_000
         }

@@ -6,10 +6,7 @@ extension SimulationResult {
         func seconds(_ time: Int64?) -> String { time.map { "\(Double($0) / 1000)" } ?? "" }
         for record in records {
             let job = record.job
-            var slowdown = ""
-            if let end = record.end, job.start == nil {
-                slowdown = "\(max(1, Double(end - job.submit) / max(SimulationResult.bound, Double(job.real))))"
-            }
+            let slowdown = job.start == nil ? record.boundedSlowdown.map { "\($0)" } ?? "" : ""
             let fields = [
                 job.id, job.start == nil ? "best-effort" : "advance", "\(job.machines)", seconds(job.submit), seconds(job.start),
                 seconds(record.start), seconds(record.end), seconds(job.requested), seconds(job.real),

@@ -25,6 +25,11 @@ public struct LeaseRecord: Sendable {
     }
 
     public var isReservation: Bool { job.start != nil }
+
+    /// From submission to end, in run times (of at least 10 s); at least 1.
+    public var boundedSlowdown: Double? {
+        end.map { max(1, Double($0 - job.submit) / max(SimulationResult.bound, Double(job.real))) }
+    }
 }
 
 /// A run in numbers. Waits and slowdowns are over best-effort leases; completion counts from the trace's time 0.
@@ -77,7 +82,7 @@ public struct SimulationResult: Sendable {
             let wait = Double(start - record.job.submit)
             waits += wait
             maxWait = max(maxWait, wait / 1000)
-            slowdowns += max(1, Double(end - record.job.submit) / max(SimulationResult.bound, Double(record.job.real)))
+            slowdowns += record.boundedSlowdown ?? 1
         }
         if bestEffort.completed == 0 { last = records.compactMap(\.end).max() ?? 0 }
         completion = Double(last) / 1000
@@ -88,12 +93,27 @@ public struct SimulationResult: Sendable {
         utilisation = busy / capacity
     }
 
+    /// The means as the published experiment took them: without what happened before the first twentieth of the best-effort leases was
+    /// submitted, when the nodes were still empty.
+    public var publishedMeans: (wait: Double, slowdown: Double) {
+        let jobs = records.filter { !$0.isReservation && $0.end != nil }
+        let submits = jobs.map(\.job.submit).sorted()
+        guard submits.count >= 20 else { return (meanWait, meanSlowdown) }
+        let from = submits[submits.count / 20 - 1]
+        let waits = jobs.filter { ($0.start ?? 0) >= from }.map { Double(($0.start ?? 0) - $0.job.submit) / 1000 }
+        let slowdowns = jobs.filter { ($0.end ?? 0) >= from }.compactMap(\.boundedSlowdown)
+        return (waits.reduce(0, +) / Double(max(1, waits.count)), slowdowns.reduce(0, +) / Double(max(1, slowdowns.count)))
+    }
+
     public var json: JSON {
         func count(_ count: Count) -> JSON {
             ["submitted": JSON(count.submitted), "completed": JSON(count.completed), "rejected": JSON(count.rejected)]
         }
         return [
             "completion_s": JSON(completion), "mean_wait_s": JSON(meanWait), "mean_bounded_slowdown": JSON(meanSlowdown),
+            "published_means": [
+                "mean_wait_s": JSON(publishedMeans.wait), "mean_bounded_slowdown": JSON(publishedMeans.slowdown),
+            ],
             "max_wait_s": JSON(maxWait), "utilisation": JSON(utilisation), "best_effort": count(bestEffort), "advance": count(advance),
             "preemptions": JSON(preemptions), "broken_reservations": JSON(brokenReservations),
             "capacity_violations": JSON(capacityViolations), "wall_s": JSON(wall),

@@ -86,3 +86,62 @@ enum XMLCheck {
         return counts
     }
 }
+
+@Suite("the published scheduler")
+struct PublishedSchedulerTests {
+    static func run(_ preset: SimulationModel.Preset, _ load: Int?, promises: Int = 1) throws -> SimulationResult {
+        var workload = try Workload(swf: SimulationTests.text("30days.swf"), perMachine: 8, each: SimulationTests.each)
+        if let load {
+            workload.merge(try Workload(lwf: SimulationTests.text("reservations/work_\(load)-dur_3h-size_2medium.lwf")))
+        }
+        return PublishedScheduler(workload, model: SimulationModel(preset), promises: promises).run()
+    }
+
+    @Test("best effort alone completes at the published second")
+    func baseline() throws {
+        #expect(try Self.run(.noVM, nil).completion == 2_674_265)
+    }
+
+    struct Row: Sendable {
+        var preset: SimulationModel.Preset
+        var load: Int
+        var completion, wait, slowdown: Double
+    }
+
+    /// All four take a minute without the optimiser: `BERTH_ROWS=4`.
+    static let rows = [
+        Row(preset: .suspend, load: 10, completion: -0.76, wait: 6.18, slowdown: 31.05),
+        Row(preset: .suspend, load: 20, completion: 0.10, wait: 8.14, slowdown: 49.56),
+        Row(preset: .noVM, load: 10, completion: 3.91, wait: 16.91, slowdown: 60.48),
+        Row(preset: .noVM, load: 20, completion: 8.66, wait: 23.91, slowdown: 71.80),
+    ].prefix(ProcessInfo.processInfo.environment["BERTH_ROWS"].flatMap { Int($0) } ?? 1)
+
+    @Test("a published row comes out within 5 %", arguments: rows)
+    func published(row: Row) throws {
+        let result = try Self.run(row.preset, row.load)
+        let means = result.publishedMeans
+        #expect(abs((result.completion / 2_674_265 - 1) * 100 - row.completion) < 0.2)
+        #expect(abs(means.wait / 1000 / row.wait - 1) < 0.05)
+        #expect(abs(means.slowdown / row.slowdown - 1) < 0.05)
+        #expect(result.bestEffort.completed == 5108)
+        #expect(result.advance.rejected == 0)
+        #expect(result.brokenReservations == 0)
+        #expect(result.capacityViolations == 0)
+    }
+
+    @Test("without promises nobody overtakes; with a promise for each, all end too", arguments: [0, Int.max])
+    func others(promises: Int) throws {
+        var workload = try Workload(swf: SimulationTests.text("150requests.swf"), perMachine: 8, each: SimulationTests.each)
+        workload.merge(
+            Workload(jobs: Array(try Workload(lwf: SimulationTests.text("reservations/work_30-dur_3h-size_2medium.lwf")).jobs.prefix(12))))
+        for preset in SimulationModel.Preset.allCases {
+            let result = PublishedScheduler(workload, model: SimulationModel(preset), promises: promises).run()
+            #expect(result.bestEffort.completed == result.bestEffort.submitted)
+            #expect(result.brokenReservations == 0)
+            #expect(result.capacityViolations == 0)
+            guard promises == 0, preset == .noVM else { continue }
+            let starts = result.records.filter { !$0.isReservation }.compactMap(\.start)
+            #expect(starts == starts.sorted())
+        }
+    }
+}

@@ -20,7 +20,8 @@ struct SimulateCommand: Command {
         .value("--synthetic-load", value: "PART", help: "the part of the nodes that it keeps busy (0.7)"),
         .value("--preset", value: "NAME", help: "no-vm, suspend or vm (default): sets the model and its overheads"),
         .value("--backfill", value: "WAY", help: "off, easy (default), conservative, or a number of reservations"),
-        .value("--policy", value: "NAME", help: "balanced (default) or fifo"),
+        .value(
+            "--policy", value: "NAME", help: "balanced (default), fifo, or published (default with --backfill): the published scheduler"),
         .value("--seed", value: "N", help: "seed of made-up workloads (1)"),
         .value("--suspend", value: "HOW", help: "none, ideal, or MiB a second"),
         .value("--suspend-enact", value: "MS", help: "milliseconds that each machine adds to a suspend or resume"),
@@ -28,7 +29,7 @@ struct SimulateCommand: Command {
         .value("--migration", value: "HOW", help: "none: resume where it was suspended; any (default): anywhere"),
         .value("--overhead", value: "PERCENT", help: "how much longer everything runs in a machine"),
         .value("--boot", value: "SECONDS", help: "how long a machine boots"),
-        .flag("--overhead-of-reservations", help: "reservations run longer too, not only best effort"),
+        .flag("--overhead-of-reservations", help: "reservations are longer by overhead and boot time too, not only best effort"),
         .value("--csv", value: "FILE", help: "write one line for each lease"),
         .value("--plot", value: "FILE", help: "write a timeline as SVG"),
         OptionSpec.output,
@@ -37,14 +38,20 @@ struct SimulateCommand: Command {
     func run(_ arguments: Arguments) async throws -> ExitCode {
         let model = try model(arguments)
         let workload = try workload(arguments, model)
-        let settings = Settings(
-            backfill: try backfill(arguments), policy: try policy(arguments), explains: false,
-            seed: UInt64(try arguments.integer("--seed") ?? 1))
+        let backfill = try backfill(arguments)
+        let policy = try policy(arguments)
         let clock = ContinuousClock()
         let began = clock.now
-        var simulation = Simulation(workload, model: model, settings: settings)
-        simulation.keepsTurns = arguments.has("--plot")
-        var result = simulation.run()
+        var result: SimulationResult
+        if let policy {
+            let settings = Settings(
+                backfill: backfill, policy: policy, explains: false, seed: UInt64(try arguments.integer("--seed") ?? 1))
+            var simulation = Simulation(workload, model: model, settings: settings)
+            simulation.keepsTurns = arguments.has("--plot")
+            result = simulation.run()
+        } else {
+            result = PublishedScheduler(workload, model: model, promises: backfill.limit).run()
+        }
         let took = began.duration(to: clock.now).components
         result.wall = Double(took.seconds) + Double(took.attoseconds) / 1e18
         if let path = arguments.value("--csv") { try write(result.csv, to: path) }
@@ -163,10 +170,12 @@ struct SimulateCommand: Command {
         }
     }
 
-    private func policy(_ arguments: Arguments) throws -> Settings.Policy {
-        let name = arguments.value("--policy") ?? Settings.Policy.balanced.rawValue
+    /// Nil: the published scheduler. It is meant where only a way of backfilling is given, too.
+    private func policy(_ arguments: Arguments) throws -> Settings.Policy? {
+        let name = arguments.value("--policy") ?? (arguments.has("--backfill") ? "published" : Settings.Policy.balanced.rawValue)
+        if name == "published" { return nil }
         guard let policy = Settings.Policy(rawValue: name) else {
-            throw UsageError("--policy wants \(Settings.Policy.allCases.map(\.rawValue).joined(separator: " or ")), not '\(name)'")
+            throw UsageError("--policy wants balanced, fifo or published, not '\(name)'")
         }
         return policy
     }
