@@ -38,7 +38,8 @@ public struct ClientEndpoint: Sendable {
             socket.set(ZMQ_HEARTBEAT_TIMEOUT, 2 * heartbeat)
             // The system's own patience with a connection is minutes: too long for a way that is open again.
             socket.set(ZMQ_CONNECT_TIMEOUT, Int32(5000))
-            socket.set(ZMQ_HANDSHAKE_IVL, Int32(10_000))
+            // A host that does not know our key (yet) does not say so.
+            socket.set(ZMQ_HANDSHAKE_IVL, min(10_000, max(2000, heartbeat)))
         }
         return socket
     }

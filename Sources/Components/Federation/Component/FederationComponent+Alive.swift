@@ -93,7 +93,11 @@ extension FederationComponent {
             throw BerthError(.denied, "the key is \(member.name)'s, not \(presence.name)'s", field: "name")
         }
         do throws(BerthError) {
-            if try registry.alive(presence, now: Clock.monotonic) { appeared(member.name) }
+            if try registry.alive(presence, now: Clock.monotonic) {
+                // It knows us: a way that it refused before may be open now.
+                if member.link != .ready { disconnect(member) }
+                appeared(member.name)
+            }
         } catch {
             Log.warning(
                 "refused: a replayed sign of life", ["member": member.name, "sequence": "\(presence.sequence)", "hint": error.hint ?? ""])

@@ -54,18 +54,20 @@ extension FederationComponent {
     /// The time to live of what a member lends: its word and ours, whichever is shorter.
     private func ttl(at member: Member) -> Int64 { min(settings.ttl, member.ttl ?? .max) }
 
-    /// Renews three times within each time to live.
+    /// Renews four times within each time to live.
     func renewAll() {
-        let pause = members.values.map { ttl(at: $0) }.min() ?? settings.ttl
-        context.after(max(100, pause / 4)) { [weak self] in self?.renewAll() }
-        guard members.values.contains(where: { $0.client != nil }) else { return }
+        context.after(min(1000, max(100, settings.ttl / 8))) { [weak self] in self?.renewAll() }
+        let now = Clock.monotonic
+        let due = memberOrder.filter { $0.client != nil && !$0.isRenewed && now - $0.renewed >= ttl(at: $0) / 4 }
+        guard !due.isEmpty else { return }
+        for member in due { member.renewed = now }
         context.request("scheduler.watch", ["times": true], RequestOptions(deadline: 10_000)) { [weak self] answer in
             guard let self, answer.isOK else { return }
             var ends: [String: Int] = [:]
             for lease in answer.body["leases"]?.array ?? [] {
                 if let id = lease["id"]?.string, let end = lease["end"]?.int, end > 0 { ends[id] = end }
             }
-            for member in memberOrder where member.client != nil && !member.isRenewed { renew(member, ends, after: nil, held: []) }
+            for member in due where !member.isRenewed && members[member.name] === member { renew(member, ends, after: nil, held: []) }
         }
     }
 

@@ -39,7 +39,7 @@ extension FederationComponent {
             member.isProbed = false
             guard members[member.name] === member else { return }
             if let error = answer.error {
-                if error.code != .unreachable, error.code != .deadline {
+                if ![.unreachable, .deadline, .cancelled].contains(error.code) {
                     // It answers and says no: as good as not there.
                     member.reason = error.description
                     member.link = .unreachable

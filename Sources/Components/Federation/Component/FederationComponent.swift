@@ -121,10 +121,11 @@ public final class FederationComponent: Component {
                 Answer(BerthError(.unreachable, "nobody knows where \(member.name) is", hint: "berth members show \(member.name)")))
         }
         let home = context.hop { [weak self] (answer: Answer) in
-            if let error = answer.error, error.code == .unreachable || error.code == .deadline {
-                self?.silent(member, error)
-            } else {
-                self?.heard(member)
+            switch answer.error?.code {
+            case .unreachable?, .deadline?: answer.error.map { self?.silent(member, $0) }
+            // The connection was closed by us.
+            case .cancelled?: break
+            default: self?.heard(member)
             }
             completion(answer)
         }

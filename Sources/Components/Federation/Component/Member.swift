@@ -34,6 +34,8 @@ final class Member {
     var answered: Int64?
     var isProbed = false
     var isRenewed = false
+    /// Steady milliseconds of the last renewal that was begun.
+    var renewed: Int64 = 0
     var isWatched = false
     /// How far we have seen its changes.
     var seen: String?
