@@ -10,19 +10,13 @@ extension SchedulerCore {
         let entry = try live(request)
         let reason = request.body["reason"]?.string ?? "cancelled by \(request.owner)"
         finish(entry, as: .cancelled, reason: reason)
-        if request.body["wait"]?.bool == true, !entry.lease.isFinal {
-            wait(request.token, for: entry)
-            touch(entry)
-        } else {
-            reply(request, entry)
-        }
+        reply(request, entry)
     }
 
-    /// Answers with the lease as it is now, once that is durable.
+    /// Answers with the lease as it is now, or with `wait` when it has got there; in either case once that is durable.
     private func reply(_ request: CoreRequest, _ entry: LeaseEntry) {
-        let body: JSON = ["lease": show(entry)]
-        remember(request, body)
-        answer(request.token, body)
+        rememberLease(request, entry)
+        give(request, entry)
     }
 
     func suspendLease(_ request: CoreRequest) throws(BerthError) {
@@ -53,11 +47,7 @@ extension SchedulerCore {
             throw BerthError(
                 .conflict, "the lease \(entry.lease.name) is \(entry.lease.state.rawValue): only an active one can be suspended")
         }
-        if request.body["wait"]?.bool == true, entry.lease.state == .suspending {
-            wait(request.token, for: entry)
-        } else {
-            reply(request, entry)
-        }
+        reply(request, entry)
     }
 
     func resumeLease(_ request: CoreRequest) throws(BerthError) {
@@ -79,11 +69,7 @@ extension SchedulerCore {
             throw BerthError(
                 .conflict, "the lease \(entry.lease.name) is \(entry.lease.state.rawValue): only a suspended one can be resumed")
         }
-        if request.body["wait"]?.bool == true, entry.lease.state != .active {
-            wait(request.token, for: entry)
-        } else {
-            reply(request, entry)
-        }
+        reply(request, entry)
     }
 
     // MARK: update
@@ -125,6 +111,7 @@ extension SchedulerCore {
             change.end = end
         }
         if let newEnd = change.end, newEnd <= now.real { throw fields.failure("duration_s", "would end before now") }
+        let resized = terms.elastic?.reserve == true && terms.groups != lease.terms.groups
         if change != Change(), lease.state == .queued || lease.state == .scheduled && terms.kind == .deadline {
             try requestAnew(entry, terms)
         } else if change != Change() {
@@ -136,6 +123,7 @@ extension SchedulerCore {
             }
         }
         entry.lease.terms = terms
+        if resized, [.preparing, .active].contains(entry.lease.state) { fillReserved(entry) }
         changed(entry)
         note(entry, ["updated": true])
         planIsDue = true
@@ -226,26 +214,10 @@ extension SchedulerCore {
         let wanted = min(max(count, elastic.min), elastic.max)
         var terms = entry.lease.terms
         guard terms.groups[0].count != wanted else { return answer(request.token, ["count": JSON(wanted)]) }
-        let before = terms.groups[0].count
         terms.groups[0].count = wanted
         if elastic.reserve {
             entry.lease.terms = terms
-            if wanted > before {
-                for machine in entry.machines where machine.machine.state == .open && machine.machine.provider != nil && isWanted(machine) {
-                    spawn(machine)
-                }
-            } else {
-                for machine in entry.live where !isWanted(machine) && machine.machine.state != .open {
-                    let node = machine.nodeID
-                    let ordinal = machine.machine.ordinal
-                    unwanted(machine, as: .done)
-                    // Its room stays kept.
-                    let seat = newSeat(entry, group: 0, ordinal: ordinal)
-                    seat.machine.provider = node?.provider
-                    seat.machine.node = node?.node
-                }
-            }
-            rememberSeats(entry)
+            fillReserved(entry)
         } else {
             switch plan.change(entry.key, Change(counts: [0: wanted]), now: now.real) {
             case .placed(let placement): apply(entry, terms, placement)
@@ -257,6 +229,25 @@ extension SchedulerCore {
         changed(entry)
         note(entry, ["count": JSON(wanted), "because": JSON(request.body["because"]?.string ?? "of its load")])
         answer(request.token, ["count": JSON(wanted)])
+    }
+
+    /// An elastic lease that keeps room for its most machines has another count: machines come and go within that room.
+    private func fillReserved(_ entry: LeaseEntry) {
+        let fresh = entry.machines.filter { $0.machine.state == .open && $0.machine.provider != nil && isWanted($0) }
+        for machine in fresh { spawn(machine) }
+        for machine in entry.live where !isWanted(machine) && machine.machine.state != .open {
+            let node = machine.nodeID
+            let ordinal = machine.machine.ordinal
+            unwanted(machine, as: .done)
+            // Its room stays kept.
+            let seat = newSeat(entry, group: 0, ordinal: ordinal)
+            seat.machine.provider = node?.provider
+            seat.machine.node = node?.node
+        }
+        rememberSeats(entry)
+        guard !fresh.isEmpty else { return }
+        entry.preparesSince = now.steady
+        armTimers(entry)
     }
 
     // MARK: explain and save

@@ -66,7 +66,7 @@ extension SchedulerCore {
         }
         guard let known = try ledger.answer(account: request.owner, key: key) else { return false }
         guard known.verb == request.verb, known.bodyHash == request.bodyHash else { throw otherBody(key) }
-        guard request.verb == "lease.create", let id = known.answer["lease"]?.string.flatMap({ LeaseID($0) }) else {
+        guard let id = known.answer["lease"]?.string.flatMap({ LeaseID($0) }) else {
             answer(request.token, known.answer)
             return true
         }
@@ -86,6 +86,7 @@ extension SchedulerCore {
                 account: request.owner, key: key, verb: request.verb, bodyHash: request.bodyHash, answer: answer, time: now.real))
     }
 
+    /// Remembers which lease a request was about: asked again, it is answered with that lease as it is then.
     func rememberLease(_ request: CoreRequest, _ entry: LeaseEntry) {
         guard request.key != nil else { return }
         pendingKeys[keyName(request)] = (request.verb, request.bodyHash, entry.lease.id)
@@ -93,14 +94,19 @@ extension SchedulerCore {
         remember(request, ["lease": JSON(entry.key)])
     }
 
-    /// Answers a create with its lease: now, or when it is active or over, as asked.
+    /// Answers a request with its lease: now, or with `wait` when the lease has got where the verb leads, or is over.
     func give(_ request: CoreRequest, _ entry: LeaseEntry) {
-        let waits = request.body["wait"]?.bool == true
-        if waits, ![.active, .ending].contains(entry.lease.state), !entry.lease.isFinal {
+        let state = entry.lease.state
+        let isThere =
+            switch request.verb {
+            case "lease.cancel": false
+            case "lease.suspend": state != .suspending
+            case "lease.create", "lease.resume": state == .active
+            default: true
+            }
+        if request.body["wait"]?.bool == true, !isThere, !entry.lease.isFinal {
             wait(request.token, for: entry)
             touch(entry)
-        } else if waits, entry.lease.state == .ending {
-            wait(request.token, for: entry)
         } else {
             answer(request.token, ["lease": show(entry)])
         }
