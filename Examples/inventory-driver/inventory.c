@@ -32,6 +32,7 @@ struct berth_driver {
    pthread_cond_t      wake;
    bool                closing;
    uint64_t            random;
+   int64_t             opened_ms; /* what comes up later is told, however late the watcher starts */
 };
 
 /* Settings. */
@@ -165,7 +166,7 @@ static void emit_machine(berth_driver_t *driver, const machine_t *machine, const
 /* Tells of machines that came up, and of changes that somebody else made to the file. */
 static void *watch(void *argument) {
    berth_driver_t *driver = argument;
-   int64_t         told   = now_ms();
+   int64_t         told   = driver->opened_ms;
    pthread_mutex_lock(&driver->mutex);
    while (!driver->closing) {
       struct timespec until;
@@ -228,6 +229,7 @@ static berth_status_t inventory_open(const berth_host_t *host, const berth_call_
    if (status == BERTH_OK && !(problem = shelf_open(&driver->shelf, path, yes(settings, "sync", true)))) {
       if (!(problem = shelf_lock(&driver->shelf))) {
          shelf_unlock(&driver->shelf);
+         driver->opened_ms = now_ms();
          int error = pthread_create(&driver->watcher, NULL, watch, driver);
          if (error == 0) {
             *handle = driver;
@@ -273,6 +275,11 @@ static long rack_of(const berth_driver_t *driver, const char *node) {
    return number >= 1 && number <= driver->nodes ? number : 0;
 }
 
+/* At rest a machine takes its slot and its disk, and no more. */
+static bool at_rest(const machine_t *machine) {
+   return strcmp(machine->state, "suspended") == 0 || strcmp(machine->state, "stopped") == 0;
+}
+
 /* What is used of each rack, the first at 1. The lock is held; the caller frees. */
 static used_t *usage(const berth_driver_t *driver, long without) {
    used_t *used = calloc((size_t)driver->nodes + 1, sizeof *used);
@@ -280,8 +287,7 @@ static used_t *usage(const berth_driver_t *driver, long without) {
       const machine_t *machine = &driver->shelf.machines[i];
       used_t          *rack    = &used[rack_of(driver, machine->node)];
       if (machine->id == without) continue;
-      rack->millicpus += machine->millicpus;
-      rack->memory_mib += machine->memory_mib;
+      if (!at_rest(machine)) rack->millicpus += machine->millicpus, rack->memory_mib += machine->memory_mib;
       rack->disk_gib += machine->disk_gib;
       rack->machines++;
    }
@@ -466,7 +472,14 @@ static berth_status_t change(berth_driver_t *driver, const berth_call_t *call, m
       if (strcmp(moves[i].verb, verb) != 0) continue;
       if (!strstr(moves[i].from, machine->state) && strcmp(moves[i].to, machine->state) != 0)
          return fail(call, BERTH_CONFLICT, NULL, "machine %ld is %s: it cannot %s", machine->id, machine->state, verb);
-      strcpy(machine->state, moves[i].to);
+      machine_t wanted = *machine;
+      strcpy(wanted.state, moves[i].to);
+      used_t *used = usage(driver, machine->id);
+      if (!used) return call->fail(call, BERTH_RETRY, "no memory", NULL);
+      bool good = !at_rest(machine) || at_rest(&wanted) || fits(driver, &used[rack_of(driver, machine->node)], &wanted);
+      free(used);
+      if (!good) return fail(call, BERTH_EXHAUSTED, NULL, "the rack has no room to %s it", verb);
+      *machine = wanted;
       return BERTH_OK;
    }
    return fail(call, BERTH_UNSUPPORTED, NULL, "this driver cannot %.32s", verb);

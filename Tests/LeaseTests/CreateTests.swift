@@ -19,6 +19,16 @@ struct CreateTests {
         #expect(Set(lease.machines.map { $0["native_id"]?.string ?? "" }) == Set(shelf.machines.map(\.id)))
     }
 
+    @Test("a machine that comes up later is fulfilled when its driver says so, and not before")
+    func boots() async throws {
+        let host = try await LeaseHost.started([InventoryProvider(config: ["boot_ms": "400"])])
+        let lease = try await host.create(1)
+        #expect(lease.state == "active")
+        let events = try await host.ask("events.since", ["after": 0, "topics": ["machine.\(lease.machines[0].id)"]])["events"]?.array ?? []
+        #expect(events.map { $0["observed"]?.string } == ["unknown", "building", "running", "running"])
+        #expect(events.map(\.state) == ["spawning", "spawning", "spawning", "fulfilled"])
+    }
+
     @Test("an immediate lease that cannot be is refused node by node, with who holds the rest until when, the earliest time, and offers")
     func refused() async throws {
         let host = try await LeaseHost.started()

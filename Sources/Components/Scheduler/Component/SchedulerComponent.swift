@@ -233,14 +233,14 @@ public final class SchedulerComponent: Component {
         }
     }
 
-    /// `driver.NAME.state|resync`: a machine as its driver reports it by itself.
+    /// `driver.NAME.state|resync`: a machine as its driver reports it by itself, in `document`.
     private func hear(driver notice: Notice) {
         let parts = notice.topic.split(separator: ".")
         guard parts.count == 3 else { return }
         let name = String(parts[1])
         switch parts[2] {
         case "state":
-            guard let document = MachineDocument(notice.body["data"] ?? notice.body) else { return }
+            guard let document = notice.body["document"].flatMap({ MachineDocument($0) }) else { return }
             core.receive(.observed(provider: name, document), now: now)
         case "resync": core.receive(.resync(provider: name), now: now)
         default: return

@@ -36,6 +36,7 @@ extension SchedulerCore {
 
     func changed(_ entry: MachineEntry) {
         touch(entry.owner)
+        recount(entry)
         guard !entry.durability.isDirty else { return }
         entry.durability.isDirty = true
         draft.machines.append(entry)

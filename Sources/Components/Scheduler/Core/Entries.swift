@@ -55,8 +55,14 @@ final class MachineEntry {
     var isReachable = false
     /// An `inspect` is under way.
     var isInspected = false
+    /// Its driver told of it before the answer of its create was here.
+    var wasReported = false
     /// It exists at the provider or may exist: its room is taken in body.
     var isBodily = false
+    /// What its node counts for it.
+    var counted = Resources.zero
+    /// It sleeps, and has been told to run: it may at any moment.
+    var isWaking = false
     /// Its create, if that became a tombstone.
     var tombstone: IntentEntry?
     /// The number of the next driver call when its native id became known: a list with an earlier one cannot miss it.
@@ -71,6 +77,14 @@ final class MachineEntry {
     init(_ machine: Machine, of owner: LeaseEntry) {
         self.machine = machine
         self.owner = owner
+    }
+
+    /// What it takes of its node in body: all that it has while it may run, and at rest what lies on the disk.
+    var takes: Resources {
+        guard isBodily else { return .zero }
+        let all = machine.size.resources
+        let rests = machine.state == .suspended || machine.observed == .suspended || machine.observed == .stopped
+        return rests && !isWaking ? Resources(diskGiB: all.diskGiB, machines: all.machines) : all
     }
 
     var nodeID: NodeID? {
@@ -106,6 +120,9 @@ final class IntentEntry {
     }
 
     var isTombstone: Bool { intent.state == .tombstone }
+
+    /// Its machine takes more room afterwards than before.
+    var needsRoom: Bool { intent.verb == .create || intent.verb == .action("resume") || intent.verb == .action("start") }
 
     /// The provider's id of what it is about: its own, for doubles and strays, else the machine's.
     var nativeID: String? { intent.arguments["native_id"]?.string ?? machine?.machine.nativeID }

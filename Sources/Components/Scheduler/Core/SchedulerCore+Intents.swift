@@ -142,7 +142,7 @@ extension SchedulerCore {
         wakeQueue(provider)
     }
 
-    /// Gives free threads to those who wait, oldest first; creates that have no room in body yet are passed over.
+    /// Gives free threads to those who wait, oldest first; what is to be made or woken and has no room in body yet is passed over.
     func wakeQueue(_ provider: ProviderEntry) {
         guard !provider.queue.isEmpty, provider.isUsable, provider.isListed else { return }
         var waiting: [IntentEntry] = []
@@ -152,7 +152,7 @@ extension SchedulerCore {
                 entry.isQueued = false
                 continue
             }
-            if entry.intent.verb == .create, let machine = entry.machine, !fitsBodily(machine) {
+            if entry.needsRoom, let machine = entry.machine, !fitsBodily(machine) {
                 waiting.append(entry)
                 continue
             }
@@ -165,7 +165,10 @@ extension SchedulerCore {
         entry.isQueued = false
         entry.wasSent = true
         entry.intent.attempts += 1
-        if let machine = entry.machine, entry.intent.verb == .create { setBodily(machine, true) }
+        if let machine = entry.machine, entry.needsRoom {
+            machine.isWaking = entry.intent.verb != .create
+            machine.isWaking ? recount(machine) : setBodily(machine, true)
+        }
         let number = nextCall
         nextCall += 1
         calls[number] = .intent(entry.intent.id, entry.intent.machine, provider: provider.name)
@@ -259,6 +262,7 @@ extension SchedulerCore {
             Log.info("a machine runs on another node than planned", ["machine": machine.machine.id.description, "node": node])
         }
         see(document, machine)
+        if machine.wasReported, document.state == .building { inspect(machine) }
     }
 
     private func destroyed(_ entry: IntentEntry, _ answer: DriverAnswer) {

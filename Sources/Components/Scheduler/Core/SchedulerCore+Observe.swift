@@ -64,8 +64,11 @@ extension SchedulerCore {
             see(document, entry)
         case nil:
             if let intent = entry.intent, intent.intent.verb == .create {
-                // The answer to a call in flight is on its way.
-                guard intent.call == nil else { return }
+                // The answer to a call in flight is on its way, and may be older than this.
+                guard intent.call == nil else {
+                    entry.wasReported = true
+                    return
+                }
                 appeared(document, for: intent)
             } else if restored == nil {
                 destroyStray(document, machine: id, lease: entry.owner.lease.id, at: provider)
@@ -110,6 +113,10 @@ extension SchedulerCore {
         guard document.state != .gone else { return vanished(entry) }
         let before = entry.machine
         entry.machine.observed = document.state
+        if entry.isWaking, entry.intent?.call == nil {
+            entry.isWaking = false
+            recount(entry)
+        }
         if !document.addresses.isEmpty { entry.machine.addresses = document.addresses }
         if let node = document.node, entry.machine.node == nil { entry.machine.node = node }
         if document.state == .running, entry.machine.running == nil {

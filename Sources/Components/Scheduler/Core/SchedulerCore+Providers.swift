@@ -174,8 +174,9 @@ extension SchedulerCore {
         if provider.nodes[id] == nil {
             // What an earlier life made stands there already.
             provider.nodeNames.append(id)
-            for machine in machines.values where machine.isBodily && machine.nodeID == entry.node.id {
-                entry.bodily += machine.machine.size.resources
+            for machine in machines.values where machine.nodeID == entry.node.id {
+                machine.counted = machine.takes
+                entry.bodily += machine.counted
             }
         }
         entry.used = Resources(document["used"] ?? .null)
@@ -229,22 +230,30 @@ extension SchedulerCore {
     func setBodily(_ entry: MachineEntry, _ isBodily: Bool, wasThere: Bool = true) {
         guard entry.isBodily != isBodily else { return }
         entry.isBodily = isBodily
-        guard let id = entry.nodeID, let provider = providers[id.provider], provider.nodes[id.node] != nil else { return }
-        if isBodily {
-            provider.nodes[id.node]?.bodily += entry.machine.size.resources
-        } else {
-            provider.nodes[id.node]?.bodily -= entry.machine.size.resources
-            if wasThere {
-                provider.nodes[id.node]?.left += entry.machine.size.resources
-            } else if var node = provider.nodes[id.node] {
-                // It was never among what the provider counted: then somebody else was.
-                node.foreign = node.used.less(node.bodily).less(node.left)
-                provider.nodes[id.node] = node
-                plan.upsert(planned(node, of: provider))
-            }
-            planIsDue = true
-            wakeQueue(provider)
+        recount(entry, wasThere: wasThere)
+    }
+
+    /// Brings what its node counts for a machine up to date.
+    func recount(_ entry: MachineEntry, wasThere: Bool = true) {
+        let (before, after) = (entry.counted, entry.takes)
+        guard before != after, let id = entry.nodeID, let provider = providers[id.provider], var node = provider.nodes[id.node] else {
+            return
         }
+        entry.counted = after
+        node.bodily += after - before
+        let gone = before.less(after)
+        if wasThere {
+            node.left += gone
+            provider.nodes[id.node] = node
+        } else {
+            // It was never among what the provider counted: then somebody else was.
+            node.foreign = node.used.less(node.bodily).less(node.left)
+            provider.nodes[id.node] = node
+            plan.upsert(planned(node, of: provider))
+        }
+        guard !gone.isZero else { return }
+        planIsDue = true
+        wakeQueue(provider)
     }
 
     /// Whether the running sums agree with what they sum up: one line for each that does not. Simulations ask after each step.
@@ -254,7 +263,7 @@ extension SchedulerCore {
             for name in provider.nodeNames {
                 guard let node = provider.nodes[name] else { continue }
                 var sum = Resources.zero
-                for entry in machines.values where entry.isBodily && entry.nodeID == node.node.id { sum += entry.machine.size.resources }
+                for entry in machines.values where entry.nodeID == node.node.id { sum += entry.takes }
                 for entry in strayDestroys.values where entry.intent.provider == provider.name && entry.body?.node == name {
                     sum += entry.body?.takes ?? .zero
                 }
@@ -268,9 +277,10 @@ extension SchedulerCore {
         for provider in providerOrder {
             for name in provider.nodeNames { provider.nodes[name]?.bodily = .zero }
         }
-        for entry in machines.values where entry.isBodily {
-            guard let id = entry.nodeID else { continue }
-            providers[id.provider]?.nodes[id.node]?.bodily += entry.machine.size.resources
+        for entry in machines.values {
+            guard let id = entry.nodeID, providers[id.provider]?.nodes[id.node] != nil else { continue }
+            entry.counted = entry.takes
+            providers[id.provider]?.nodes[id.node]?.bodily += entry.counted
         }
         for entry in strayDestroys.values {
             guard let body = entry.body else { continue }
@@ -278,13 +288,13 @@ extension SchedulerCore {
         }
     }
 
-    /// Whether the machine has room in body: what is being taken away still stands there.
+    /// Whether the machine has room in body for all that it has: what is being taken away still stands there.
     func fitsBodily(_ entry: MachineEntry) -> Bool {
-        if entry.isBodily { return true }
         guard let id = entry.nodeID, let provider = providers[id.provider] else { return true }
         // Until the provider has told of its nodes, nobody knows whether there is room.
-        guard let node = provider.nodes[id.node] else { return !provider.nodeNames.isEmpty }
-        return (node.bodily + entry.machine.size.resources).fits(in: node.node.total.less(node.foreign))
+        guard let node = provider.nodes[id.node] else { return entry.isBodily || !provider.nodeNames.isEmpty }
+        let all = entry.machine.size.resources
+        return entry.counted == all || (node.bodily - entry.counted + all).fits(in: node.node.total.less(node.foreign))
     }
 
     func markDrained(_ id: String) {

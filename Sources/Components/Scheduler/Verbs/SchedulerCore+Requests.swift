@@ -101,7 +101,8 @@ extension SchedulerCore {
             switch request.verb {
             case "lease.cancel": false
             case "lease.suspend": state != .suspending
-            case "lease.create", "lease.resume": state == .active
+            case "lease.create": [.active, .suspending, .suspended, .resuming].contains(state)
+            case "lease.resume": state == .active
             default: true
             }
         if request.body["wait"]?.bool == true, !isThere, !entry.lease.isFinal {
