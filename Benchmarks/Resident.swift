@@ -1,8 +1,8 @@
 import Glibc
 
-/// Bytes of memory that the process has, from /proc/self/statm.
-func resident() -> Int {
-    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+/// Bytes of memory that a process has, from /proc/PID/statm; without one, this process.
+func resident(_ process: pid_t? = nil) -> Int {
+    guard let file = fopen("/proc/\(process.map { "\($0)" } ?? "self")/statm", "r") else { return 0 }
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     guard fgets(&line, 256, file) != nil else { return 0 }

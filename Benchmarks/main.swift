@@ -1,11 +1,12 @@
 import Glibc
 import JSON
 
-// berth-bench TOPIC [--quick]: measures one topic and prints JSON.
+// berth-bench TOPIC [--quick] [--long]: measures one topic and prints JSON.
 let words = Array(CommandLine.arguments.dropFirst())
 switch words.first {
 case "planner": print(PlannerBenchmark.run(quick: words.contains("--quick")).pretty)
+case "bus": print(BusBenchmark.run(quick: words.contains("--quick"), long: words.contains("--long")).pretty)
 default:
-    print("usage: berth-bench planner [--quick]")
+    print("usage: berth-bench planner|bus [--quick] [--long]")
     exit(2)
 }

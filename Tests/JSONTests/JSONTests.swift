@@ -36,4 +36,24 @@ struct JSONTests {
     func notUTF8() {
         #expect(throws: JSON.ParseError.self) { try JSON(parsing: [0x22, 0xFF, 0x22] as [UInt8]) }
     }
+
+    @Test("what looks like a flat object is one that parses, whatever byte is changed")
+    func flat() {
+        func isFlat(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { JSON.isFlatObject($0) } }
+        let seeds = ["{}", "{\"a\":1}", "{\"a\":\"b\",\"c\":-12,\"d\":true,\"e\":null,\"f\":false}", "{\"aa\":1,\"ab\":2}"]
+        for seed in seeds {
+            #expect(isFlat(Array(seed.utf8)))
+            for index in seed.utf8.indices {
+                for byte in UInt8.min...UInt8.max {
+                    var bytes = Array(seed.utf8)
+                    bytes[seed.utf8.distance(from: seed.utf8.startIndex, to: index)] = byte
+                    if isFlat(bytes) { #expect((try? JSON(parsing: bytes))?.object != nil, "\(String(decoding: bytes, as: UTF8.self))") }
+                }
+            }
+            for count in 0..<seed.utf8.count { #expect(!isFlat(Array(seed.utf8.prefix(count)))) }
+        }
+        for other in ["[]", "{\"a\":1,\"a\":2}", "{\"a\":01}", "{\"a\":1}x", " {}", "{\"a\":{}}", "{\"\\u0061\":1}"] {
+            #expect(!isFlat(Array(other.utf8)))
+        }
+    }
 }

@@ -23,7 +23,7 @@ extension Broker {
             isREQ = true
             guard clients.receive(header) else { return }
         }
-        guard let account = accounts.find(identity.user, keys) else {
+        guard accounts.isKnown(identity.user, keys) else {
             // Not even an error: who is unknown learns nothing.
             counters.strangers += 1
             return clients.skipRest(after: header)
@@ -43,6 +43,7 @@ extension Broker {
         guard header.count + body.count <= Limits.message else { return refuse(isREQ, "a message has at most \(Limits.message) bytes") }
         counters.requests += 1
         if scan.verb.equals("host.ping", in: header.bytes), scan.actingFor == nil { return pong(scan, isREQ) }
+        guard let account = accounts.find(identity.user, keys) else { return }
         requested(by: account, RequestHeader(scan, of: header.bytes), isREQ)
     }
 

@@ -106,7 +106,7 @@ extension Broker {
     // MARK: - Bodies
 
     static func isObject(_ body: borrowing Frame) -> Bool {
-        (try? JSON(parsing: body.bytes))?.object != nil
+        JSON.isFlatObject(body.bytes) || (try? JSON(parsing: body.bytes))?.object != nil
     }
 
     static func object(_ bytes: [UInt8], _ verb: String) throws(BerthError) -> JSON {

@@ -19,6 +19,14 @@ struct Accounts {
         return keys.account(slot: Int(slot))
     }
 
+    /// Whether there is an account behind a connection, without a look at which.
+    func isKnown(_ user: UnsafePointer<CChar>?, _ keys: borrowing KeyRing) -> Bool {
+        guard let user else { return false }
+        if strncmp(user, "uid:", 4) == 0 { return Accounts.number(user + 4) != nil }
+        guard strncmp(user, "key:", 4) == 0, let slot = Accounts.number(user + 4) else { return false }
+        return keys.isKnown(slot: Int(slot))
+    }
+
     private static func number(_ text: UnsafePointer<CChar>) -> UInt32? {
         var value: UInt64 = 0
         var at = text

@@ -42,6 +42,8 @@ struct KeyRing: ~Copyable {
         slots.firstIndex { $0?.publicKey == publicKey }
     }
 
+    func isKnown(slot: Int) -> Bool { slots.indices.contains(slot) && slots[slot] != nil }
+
     func account(slot: Int) -> Account? {
         slots.indices.contains(slot) ? slots[slot]?.account : nil
     }
