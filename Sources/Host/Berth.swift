@@ -22,7 +22,7 @@ enum Berth {
         ConfigCheckCommand.self,
         ABIHeaderCommand.self,
         LedgerBackupCommand.self, LedgerRestoreCommand.self, LedgerCheckCommand.self,
-        SimulateCommand.self,
+        SimulateCommand.self, SimulateCrashesCommand.self,
         CompletionCommand.self, ManualCommand.self,
         VersionCommand.self,
     ]

@@ -78,13 +78,22 @@ final class LedgerLock: Sendable {
                 failure == EROFS || failure == ENOSPC ? .retry : .broken, "\(settings.lockPath) cannot be opened: \(Files.reason(failure))",
                 hint: failure == EROFS ? "the state directory is on a read-only file system: mount it for writing" : nil)
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard LedgerLock.take(descriptor) else {
             close(descriptor)
             throw BerthError(
                 .conflict, "another process uses the ledger in \(settings.directory)",
                 hint: "stop that host first, or name another --state-dir")
         }
         self.descriptor = Mutex(descriptor)
+    }
+
+    /// Tries for a second: a host that was killed just when it started a worker leaves the lock to that child until the child's `execve`.
+    private static func take(_ descriptor: Int32) -> Bool {
+        for _ in 0..<100 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            usleep(10_000)
+        }
+        return false
     }
 
     func release() {

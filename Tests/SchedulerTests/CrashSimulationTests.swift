@@ -3,7 +3,7 @@ import Platform
 import Simulator
 import Testing
 
-/// The real core under seeded crashes. `BERTH_SEEDS` sets how many seeds, `BERTH_SEED` the first one.
+/// The real core under seeded crashes. `BERTH_SEEDS` sets how many seeds, `BERTH_SEED` the first one; `berth simulate crashes` runs more.
 @Suite("leases through crashes", .serialized)
 struct CrashSimulationTests {
     static let seeds = ProcessInfo.processInfo.environment["BERTH_SEEDS"].flatMap(Int.init) ?? 1000
@@ -12,24 +12,21 @@ struct CrashSimulationTests {
     @Test("whatever crashes, no acknowledged lease is lost, no machine is made twice, none is left without a lease")
     func seeds() {
         Log.level = .error
-        var (steps, crashes, machines) = (0, 0, 0)
-        for seed in Self.first..<(Self.first + UInt64(Self.seeds)) {
-            let outcome = CrashSimulation.run(seed: seed)
-            steps += outcome.steps
-            crashes += outcome.crashes
-            machines += outcome.machines
-            #expect(outcome.failures.isEmpty, "\(outcome.failures.prefix(3)) \n\(outcome.trace.suffix(60).joined(separator: "\n"))")
-            if !outcome.failures.isEmpty { break }
+        let result = CrashCampaign.run(first: Self.first, count: Self.seeds)
+        for outcome in result.failed.prefix(3) {
+            Issue.record("\(outcome.failures.prefix(3)) \n\(outcome.trace.suffix(60).joined(separator: "\n"))")
         }
         // A simulation in which nothing happens shows nothing.
-        #expect(crashes > Self.seeds / 2 && machines > Self.seeds)
-        print("\(Self.seeds) seeds from \(Self.first): \(steps) steps, \(crashes) crashes of the host, \(machines) machines")
+        #expect(result.crashes > Self.seeds / 2 && result.machines > Self.seeds)
+        print(
+            "\(result.seeds) seeds from \(Self.first): \(result.steps) steps, \(result.crashes) crashes of the host, \(result.leases) leases, "
+                + "\(result.machines) machines")
     }
 
     @Test("a seed does the same each time")
     func repeats() {
         Log.level = .error
-        let (once, again) = (CrashSimulation.run(seed: 7), CrashSimulation.run(seed: 7))
+        let (once, again) = (CrashSimulation.run(seed: 7, traces: true), CrashSimulation.run(seed: 7, traces: true))
         #expect(once.steps == again.steps && once.trace == again.trace)
         #expect(once.steps > 50)
     }

@@ -75,6 +75,8 @@ final class SimulatedLedger: Ledger {
 
     func machine(_ id: MachineID) throws(BerthError) -> Machine? { state.withLock { $0.machines[id] } }
 
+    func hasTemplate(_ name: String) -> Bool { state.withLock { $0.records["template/" + name] != nil } }
+
     var allLeases: [Lease] { state.withLock { $0.leases.values.sorted { $0.id < $1.id } } }
     var allMachines: [Machine] { state.withLock { $0.machines.values.sorted { $0.id < $1.id } } }
     var allIntents: [Intent] { state.withLock { $0.intents.values.sorted { $0.id < $1.id } } }

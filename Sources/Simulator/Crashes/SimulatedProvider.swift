@@ -29,6 +29,14 @@ struct SimulatedProvider {
         self.cpusPerNode = cpusPerNode
     }
 
+    /// A key that two machines have which were made in time.
+    var doubleKey: String? {
+        for (index, guest) in guests.enumerated() where !guest.isLate {
+            for other in guests[..<index] where !other.isLate && other.key == guest.key { return guest.key }
+        }
+        return nil
+    }
+
     static let capabilities = ["create", "destroy", "suspend", "resume", "pause", "unpause", "start", "stop"]
 
     func used(_ node: String) -> Int {

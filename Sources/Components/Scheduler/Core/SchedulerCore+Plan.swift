@@ -100,13 +100,24 @@ extension SchedulerCore {
         rebuildPlan()
     }
 
-    /// The end of a lease that lasts a duration is where that duration ends by the clock as it is now.
+    /// The end of a lease that lasts a duration is where that duration ends by the clock as it is now, and what has begun has begun.
     func followClock(_ entry: LeaseEntry) {
+        followStart(entry)
         guard let steadyEnd = entry.lease.steadyEnd else { return }
         let end = now.real + (steadyEnd - now.steady)
         guard let shown = entry.lease.end, abs(shown - end) > 1000 else { return }
         if let start = entry.lease.start { entry.lease.start = start + (end - shown) }
         entry.lease.end = end
+        changed(entry)
+    }
+
+    /// A lease that is made ready has come to its time to be; where the clock says otherwise, it was set back.
+    private func followStart(_ entry: LeaseEntry) {
+        guard entry.lease.terms.kind == .immediate || entry.lease.terms.kind == .bestEffort, entry.lease.steadyEnd == nil,
+            [.preparing, .active].contains(entry.lease.state), let prepare = entry.lease.plan.prepare, prepare > now.real
+        else { return }
+        entry.lease.start = entry.lease.start.map { $0 + (now.real - prepare) }
+        entry.lease.plan.prepare = now.real
         changed(entry)
     }
 }

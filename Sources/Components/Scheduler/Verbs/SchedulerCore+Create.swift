@@ -21,7 +21,12 @@ extension SchedulerCore {
     func retryHeld(_ token: Int, isLast: Bool) {
         guard let request = held[token] else { return }
         do throws(BerthError) {
-            if try attempt(request, isLast: isLast) { held[token] = nil }
+            // Meanwhile its twin may have made the lease.
+            if try answersAgain(request) {
+                held[token] = nil
+            } else if try attempt(request, isLast: isLast) {
+                held[token] = nil
+            }
         } catch {
             held[token] = nil
             refuse(token, error)

@@ -57,7 +57,7 @@ extension SchedulerCore {
     private func keyName(_ request: CoreRequest) -> String { "\(request.owner)\u{0}\(request.key ?? "")" }
 
     /// Answers a request whose key is known: the same again, or a conflict.
-    private func answersAgain(_ request: CoreRequest) throws(BerthError) -> Bool {
+    func answersAgain(_ request: CoreRequest) throws(BerthError) -> Bool {
         guard let key = request.key else { return false }
         if let pending = pendingKeys[keyName(request)] {
             guard pending.verb == request.verb, pending.hash == request.bodyHash else { throw otherBody(key) }
