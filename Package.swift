@@ -79,7 +79,7 @@ let package = Package(
 
         // Components: they meet on the bus, never in an import.
         room("Scheduler", ["Model", "Planner", "Ledger", "Frames", "Bus", "JSON", "Platform"], path: "Sources/Components/Scheduler"),
-        room("Monitor", ["Model", "Frames", "Bus", "JSON", "Platform"], path: "Sources/Components/Monitor"),
+        room("Monitor", ["CShim", "Model", "Frames", "Bus", "JSON", "Platform"], path: "Sources/Components/Monitor"),
         room("Drivers", ["Model", "Frames", "Bus", "PluginHost", "JSON", "Platform"], path: "Sources/Components/Drivers"),
         room("Federation", ["Model", "Frames", "Bus", "JSON", "Platform"], path: "Sources/Components/Federation"),
 
@@ -128,6 +128,8 @@ let package = Package(
         tests(
             "SchedulerTests",
             ["Simulator", "Scheduler", "Monitor", "Drivers", "Ledger", "Planner", "Model", "Frames", "Bus", "JSON", "Platform"]),
+        tests("DriversTests", ["Drivers", "Bus", "Frames", "PluginHost", "Model", "JSON", "Platform", "Host"]),
+        tests("MonitorTests", ["Monitor", "Model", "JSON", "Platform"]),
         tests(
             "FederationTests",
             ["Federation", "Scheduler", "Simulator", "Planner", "Ledger", "Bus", "Frames", "Model", "JSON", "Platform", "Host"]),

@@ -27,6 +27,9 @@ struct berth_driver {
    long                open_ms, list_ms, create_ms, action_ms, boot_ms;
    double              fail_rate, crash_rate;
    char                crash_at[32];
+   char                address[64], load_file[4096];
+   long                agent_ms, credentials_s;
+   int64_t             credentials_until_ms; /* guarded by mutex; 0: they never end */
    pthread_t           watcher;
    pthread_mutex_t     mutex; /* guards closing and random */
    pthread_cond_t      wake;
@@ -53,6 +56,10 @@ static const char schema[] =
    "\"boot_ms\":{\"type\":\"integer\",\"default\":0,\"minimum\":0,\"description\":\"how long a machine stays building\"},"
    "\"fail_rate\":{\"type\":\"number\",\"default\":0,\"minimum\":0,\"maximum\":1,"
    "\"description\":\"how many of the creates and verbs fail with RETRY, before any effect\"},"
+   "\"address\":{\"type\":\"string\",\"default\":\"\",\"description\":\"the address of every machine that runs\"},"
+   "\"agent_ms\":{\"type\":\"integer\",\"default\":0,\"minimum\":0,\"description\":\"how long after it runs a machine's agent answers\"},"
+   "\"load_file\":{\"type\":\"string\",\"default\":\"\",\"description\":\"holds the load of every machine, such as 0.4\"},"
+   "\"credentials_s\":{\"type\":\"integer\",\"default\":0,\"minimum\":0,\"description\":\"how long credentials last; 0: for ever\"},"
    "\"crash_at\":{\"type\":\"string\",\"default\":\"\",\"enum\":[\"\",\"open\",\"list\",\"inspect\",\"create-before\",\"create-after\","
    "\"action-before\",\"action-after\"],\"description\":\"where the driver crashes; after: the change is durable, the answer lost\"},"
    "\"crash_rate\":{\"type\":\"number\",\"default\":1,\"minimum\":0,\"maximum\":1,\"description\":\"how often it crashes there\"}}}";
@@ -135,8 +142,26 @@ static const char *state_of(const machine_t *machine) {
    return strcmp(machine->state, "running") == 0 && machine->ready_ms > now_ms() ? "building" : machine->state;
 }
 
-static size_t machine_document(const machine_t *machine, char *text, size_t size) {
-   char   name[800], image[1600] = "\"image\":", created[32];
+/* The load that the file says, read each time so that whoever plays with it need not start us again; below 0: unknown. */
+static double load_of(const berth_driver_t *driver) {
+   double load = -1;
+   FILE  *file = driver->load_file[0] ? fopen(driver->load_file, "re") : NULL;
+   if (!file) return -1;
+   if (fscanf(file, "%lf", &load) != 1 || load > 1) load = -1;
+   fclose(file);
+   return load;
+}
+
+static size_t machine_document(const berth_driver_t *driver, const machine_t *machine, char *text, size_t size) {
+   char   name[800], image[1600] = "\"image\":", created[32], address[600] = "", usage[64] = "";
+   bool   is_running = strcmp(state_of(machine), "running") == 0;
+   double load       = is_running ? load_of(driver) : -1;
+   if (is_running && driver->address[0]) {
+      char quoted[500];
+      json_quote(driver->address, quoted, sizeof quoted);
+      snprintf(address, sizeof address, "\"addresses\":[%s],", quoted);
+   }
+   if (load >= 0) snprintf(usage, sizeof usage, "\"usage\":{\"cpu\":%.3f},", load);
    time_t seconds = (time_t)(machine->created_ms / 1000);
    struct tm utc;
    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
@@ -144,15 +169,15 @@ static size_t machine_document(const machine_t *machine, char *text, size_t size
    json_quote(machine->image, image + 8, sizeof image - 8);
    int length = snprintf(text, size,
                          "{\"id\":\"%ld\",\"name\":%s,\"key\":\"%s\",\"state\":\"%s\",\"cpus\":%ld.%03ld,\"memory_mib\":%ld,\"disk_gib\":%ld,"
-                         "\"node\":\"%s\",%s%s\"created\":\"%s\"}\n",
+                         "\"node\":\"%s\",%s%s%s%s\"created\":\"%s\"}\n",
                          machine->id, name, machine->key, state_of(machine), machine->millicpus / 1000, machine->millicpus % 1000,
-                         machine->memory_mib, machine->disk_gib, machine->node, machine->image[0] ? image : "", machine->image[0] ? "," : "", created);
+                         machine->memory_mib, machine->disk_gib, machine->node, machine->image[0] ? image : "", machine->image[0] ? "," : "", address, usage, created);
    return length > 0 && (size_t)length < size ? (size_t)length : 0;
 }
 
-static bool write_machine(const berth_call_t *call, const machine_t *machine) {
+static bool write_machine(const berth_driver_t *driver, const berth_call_t *call, const machine_t *machine) {
    char text[4096];
-   return call->write(call, text, machine_document(machine, text, sizeof text));
+   return call->write(call, text, machine_document(driver, machine, text, sizeof text));
 }
 
 static void emit_machine(berth_driver_t *driver, const machine_t *machine, const char *state) {
@@ -219,7 +244,12 @@ static berth_status_t inventory_open(const berth_host_t *host, const berth_call_
    driver->boot_ms    = whole(settings, "boot_ms", 0);
    driver->fail_rate  = real(settings, "fail_rate", 0);
    driver->crash_rate = real(settings, "crash_rate", 1);
+   driver->agent_ms   = whole(settings, "agent_ms", 0);
    words(settings, "crash_at", driver->crash_at, sizeof driver->crash_at);
+   words(settings, "address", driver->address, sizeof driver->address);
+   words(settings, "load_file", driver->load_file, sizeof driver->load_file);
+   driver->credentials_s = whole(settings, "credentials_s", 0);
+   if (driver->credentials_s > 0) driver->credentials_until_ms = now_ms() + driver->credentials_s * 1000;
    pthread_mutex_init(&driver->mutex, NULL);
    pthread_cond_init(&driver->wake, NULL);
 
@@ -262,6 +292,16 @@ static berth_status_t inventory_health(berth_driver_t *driver, const berth_call_
    const char *problem = shelf_lock(&driver->shelf);
    if (problem) return unreadable(driver, call, problem);
    shelf_unlock(&driver->shelf);
+   pthread_mutex_lock(&driver->mutex);
+   int64_t until = driver->credentials_until_ms;
+   pthread_mutex_unlock(&driver->mutex);
+   if (until == 0) return BERTH_OK;
+   if (until <= now_ms()) return call->fail(call, BERTH_DENIED, "the credentials have ended", NULL);
+   /* The host renews them before that. */
+   char      text[96];
+   time_t    seconds = (time_t)(until / 1000);
+   struct tm utc;
+   call->write(call, text, strftime(text, sizeof text, "{\"credentials_until\":\"%Y-%m-%dT%H:%M:%SZ\"}", gmtime_r(&seconds, &utc)));
    return BERTH_OK;
 }
 
@@ -338,7 +378,7 @@ static berth_status_t inventory_list(berth_driver_t *driver, const berth_call_t 
    const char *problem = shelf_lock(&driver->shelf);
    if (problem) return unreadable(driver, call, problem);
    for (size_t i = 0; i < driver->shelf.count; i++)
-      if (!write_machine(call, &driver->shelf.machines[i])) break;
+      if (!write_machine(driver, call, &driver->shelf.machines[i])) break;
    shelf_unlock(&driver->shelf);
    return BERTH_OK;
 }
@@ -365,7 +405,7 @@ static berth_status_t inventory_inspect(berth_driver_t *driver, const berth_call
    berth_status_t status  = BERTH_OK;
    machine_t     *machine = lookup(driver, call, id, &status);
    if (!machine) return status;
-   write_machine(call, machine);
+   write_machine(driver, call, machine);
    shelf_unlock(&driver->shelf);
    return BERTH_OK;
 }
@@ -433,7 +473,7 @@ static berth_status_t inventory_create(berth_driver_t *driver, const berth_call_
    shelf_unlock(&driver->shelf);
    if (status != BERTH_OK) return status;
    crash_if(driver, "create-after");
-   write_machine(call, &placed);
+   write_machine(driver, call, &placed);
    if (is_new) emit_machine(driver, &placed, state_of(&placed));
    return BERTH_OK;
 }
@@ -485,10 +525,29 @@ static berth_status_t change(berth_driver_t *driver, const berth_call_t *call, m
    return fail(call, BERTH_UNSUPPORTED, NULL, "this driver cannot %.32s", verb);
 }
 
+/* The verbs of the provider itself: new credentials. */
+static berth_status_t renew(berth_driver_t *driver, const berth_call_t *call, const char *verb) {
+   if (strcmp(verb, "renew") != 0) return fail(call, BERTH_UNSUPPORTED, NULL, "the inventory itself cannot %.32s", verb);
+   pthread_mutex_lock(&driver->mutex);
+   if (driver->credentials_s > 0) driver->credentials_until_ms = now_ms() + driver->credentials_s * 1000;
+   pthread_mutex_unlock(&driver->mutex);
+   return BERTH_OK;
+}
+
+/* Whether the agent inside a machine answers. */
+static berth_status_t ask_agent(berth_driver_t *driver, const berth_call_t *call, const char *id) {
+   berth_status_t status  = BERTH_OK;
+   machine_t     *machine = lookup(driver, call, id, &status);
+   if (!machine) return status;
+   bool answers = strcmp(state_of(machine), "running") == 0 && machine->ready_ms + driver->agent_ms <= now_ms();
+   shelf_unlock(&driver->shelf);
+   return answers ? BERTH_OK : call->fail(call, BERTH_RETRY, "nothing answers inside the machine yet", NULL);
+}
+
 static berth_status_t inventory_action(berth_driver_t *driver, const berth_call_t *call, const char *id, const char *verb, const void *args,
                                        size_t args_size) {
-   if (!*id) /* the provider itself: there are no credentials to renew */
-      return strcmp(verb, "renew") == 0 ? BERTH_OK : fail(call, BERTH_UNSUPPORTED, NULL, "the inventory itself cannot %.32s", verb);
+   if (!*id) return renew(driver, call, verb);
+   if (strcmp(verb, "agent") == 0) return ask_agent(driver, call, id);
    crash_if(driver, "action-before");
    if (dice(driver) < driver->fail_rate) return call->fail(call, BERTH_RETRY, "fail_rate says that this one fails", NULL);
    berth_status_t status = wait_for(call, driver->action_ms);
@@ -507,7 +566,7 @@ static berth_status_t inventory_action(berth_driver_t *driver, const berth_call_
    shelf_unlock(&driver->shelf);
    if (status != BERTH_OK) return status;
    crash_if(driver, "action-after");
-   if (!is_gone) write_machine(call, &after);
+   if (!is_gone) write_machine(driver, call, &after);
    emit_machine(driver, &after, is_gone ? "gone" : state_of(&after));
    return BERTH_OK;
 }
@@ -515,7 +574,7 @@ static berth_status_t inventory_action(berth_driver_t *driver, const berth_call_
 /* Who we are. */
 
 static const char *const capabilities[] = {"create", "catalog", "start",   "stop",   "reboot",  "pause",  "unpause",   "suspend",
-                                           "resume", "destroy", "resize",  "migrate", "renew",  "events", "reentrant", NULL};
+                                           "resume", "destroy", "resize",  "migrate", "renew",  "agent",  "events", "reentrant", NULL};
 
 static const berth_ops_t operations = {
    sizeof(berth_ops_t), inventory_open, inventory_close,   inventory_health, inventory_capacity,

@@ -54,7 +54,7 @@ extension Check {
 
     static let coreVerbs = [
         "start", "stop", "reboot", "pause", "unpause", "suspend", "resume", "destroy", "resize", "snapshot", "restore", "console",
-        "migrate", "renew",
+        "migrate", "renew", "agent",
     ]
     static let coreCapabilities = Set(coreVerbs + ["create", "catalog", "events", "reentrant"])
 }

@@ -10,8 +10,10 @@ enum Berth {
 
     /// Every command, in the order of `berth --help`.
     static let commands: [any Command.Type] = [
-        PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self, PluginsCheckCommand.self,
-        ProvidersCheckCommand.self,
+        PluginsCommand.self, PluginsListCommand.self, PluginsShowCommand.self, PluginsCheckCommand.self, PluginsResetCommand.self,
+        PluginsReloadCommand.self,
+        ProvidersCommand.self, ProvidersListCommand.self, ProvidersShowCommand.self, ProvidersCheckCommand.self, ProvidersDrainCommand.self,
+        ProvidersResumeCommand.self, ProvidersLostCommand.self,
         ServeCommand.self, StatusCommand.self, SupportCommand.self, CallCommand.self, EventsCommand.self, LogLevelCommand.self,
         KeysNewCommand.self, KeysListCommand.self, KeysAllowCommand.self, KeysRevokeCommand.self, KeysTokenCommand.self,
         LeaseCreateCommand.self, LeaseListCommand.self, LeaseShowCommand.self, LeaseUpdateCommand.self, LeaseCancelCommand.self,

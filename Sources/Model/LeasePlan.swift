@@ -32,6 +32,8 @@ public struct LeasePlan: Sendable, Equatable {
     public var ran: Int64 = 0
     /// Suspended on its owner's word, and woken by that alone.
     public var asleep = false
+    /// All its machines have been there once: its start was told.
+    public var wasActive = false
     /// It could not be made and is tried again (persistent leases): not before this moment.
     public var retry: Instant?
 
@@ -54,6 +56,7 @@ public struct LeasePlan: Sendable, Equatable {
         if preemptions > 0 { json["preemptions"] = JSON(preemptions) }
         if ran > 0 { json["ran"] = JSON(ran) }
         if asleep { json["asleep"] = true }
+        if wasActive { json["was_active"] = true }
         if let retry { json["retry"] = JSON(retry.milliseconds) }
         return json
     }
@@ -72,6 +75,7 @@ public struct LeasePlan: Sendable, Equatable {
         preemptions = document["preemptions"]?.int ?? 0
         ran = Int64(document["ran"]?.int ?? 0)
         asleep = document["asleep"]?.bool ?? false
+        wasActive = document["was_active"]?.bool ?? false
         retry = document["retry"]?.int.map { Instant(milliseconds: Int64($0)) }
     }
 }

@@ -22,6 +22,8 @@ public struct Verb: Sendable, Hashable, RawRepresentable, CustomStringConvertibl
     public static let migrate: Verb = "migrate"
     /// Renews credentials; its id is `""`.
     public static let renew: Verb = "renew"
+    /// Whether the agent inside the machine answers: fails with RETRY while it does not. For leases with `ready = agent`.
+    public static let agent: Verb = "agent"
 }
 
 /// What a driver can do. The host never calls what is not listed.
@@ -57,4 +59,5 @@ public struct Capability: Sendable, Hashable, RawRepresentable, CustomStringConv
     public static let console = Capability(.console)
     public static let migrate = Capability(.migrate)
     public static let renew = Capability(.renew)
+    public static let agent = Capability(.agent)
 }

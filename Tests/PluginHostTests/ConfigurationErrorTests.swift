@@ -60,6 +60,11 @@ struct ConfigurationErrorTests {
         ),
         ("[flavor f]\ncpus = 1.0005\nmemory-mib = 1", "2: 'cpus' has more than three decimals"),
         ("[flavor f]\ncpus = 0\nmemory-mib = 1", "2: 'cpus' wants a number from 0.001 to 4096.0, not '0'"),
+        ("[notify n]\non = start", "1: [notify n] has neither command nor url; write one of them"),
+        ("[notify n]\ncommand = true\nurl = http://a/", "1: [notify n] has both command and url; write one of them"),
+        ("[notify n]\nurl = ftp://a/", "2: 'url' is neither http:// nor https://; a secret one: @file:PATH or @env:NAME"),
+        ("[notify n]\ncommand = true\non = strat", "3: there is no 'strat' to tell of; did you mean 'start'?"),
+        ("[monitor]\nshrink-below = 0.95", "2: a lease would shrink at a load (0.95) at which it grows (0.9)"),
         ("include = /etc/berth/gone.conf", "1: cannot read /etc/berth/gone.conf: no such file or directory"),
         ("include = plugins.conf", "1: /etc/berth/plugins.conf includes itself; take the include out"),
     ]
@@ -79,7 +84,8 @@ struct ConfigurationErrorTests {
             (
                 "confg.uri = x",
                 "5: [provider] has no key 'confg.uri'; known: plugin, enabled, isolation, restart, threads, deadline, deadline.*, memory, "
-                    + "descriptors, overcommit.*, env.*, config.*, poll, poll.*, tag.*"
+                    + "descriptors, overcommit.*, env.*, config.*, tag.*, poll, poll.list, poll.capacity, poll.catalog, poll.health, "
+                    + "poll.inspect, poll.usage, poll.renew"
             ),
         ])
     func provider(line: String, problem: String) {

@@ -40,6 +40,7 @@ extension DriversComponent {
 
     /// `plugin.call {"provider","call","args":[…]}`: any declared call, for operators → `{"value","outputs","document"}`.
     func callPlugin(_ request: Request, _ body: JSON) throws(BerthError) {
+        try check(body, "provider", "call", "args")
         let provider = try provider(body, "provider")
         let name = try name(body, "call")
         let plugin = configuration.plugin(provider.section.plugin)
@@ -74,7 +75,9 @@ extension DriversComponent {
         let tell: @Sendable (Double, String) -> Void = { fraction, what in request.progress(fraction, what) }
         let call = DriverCall(
             name, arguments, deadline: min(own, request.deadline ?? .max), progress: request.header.wantsProgress ? tell : nil)
+        let note = name == "capacity" ? noteCapacity(provider) : nil
         let ticket = provider.host.call(call) { outcome in
+            note?(outcome)
             if let error = outcome.error { return request.fail(error, details: DriverReply.details(outcome)) }
             do throws(BerthError) {
                 request.ok(bytes: try reply(outcome))

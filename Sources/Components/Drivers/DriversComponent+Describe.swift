@@ -3,24 +3,16 @@ import Model
 import PluginHost
 
 extension DriversComponent {
-    /// A plugin as `plugin.list` and `berth plugins -o json` show it.
-    func describe(_ section: PluginSection) -> JSON { describe(section, withSteps: false) }
-
-    func describe(_ section: PluginSection, withSteps: Bool) -> JSON {
-        let inspection = plugins[section.name]
-        let users = providers.filter { $0.section.plugin == section.name }
-        var plugin: JSON = [
-            "name": JSON(section.name), "state": JSON(inspection?.state.rawValue ?? "missing"), "abi": JSON(section.abi),
-            "version": JSON(inspection?.note?.version), "providers": JSON(users.map(\.host.name)),
-            "module": JSON(inspection?.file ?? section.module),
-            "reason": JSON(inspection?.reason),
-        ]
-        guard withSteps else { return plugin }
-        plugin["steps"] = .array(
-            (inspection?.steps ?? []).map { ["name": JSON($0.name), "outcome": JSON($0.outcome.rawValue), "detail": JSON($0.detail)] })
-        if let status = users.lazy.map(\.host.status).first(where: { $0.identity != nil }) {
-            plugin["capabilities"] = JSON(status.capabilities)
-        }
+    /// A plugin as `plugin.list` and `berth plugins -o json` show it; in full, with its loading steps and what the open driver
+    /// says of itself, as `plugin.show` does.
+    func describe(_ section: PluginSection, inFull: Bool = false) -> JSON {
+        let inspection = plugins[section.name] ?? PluginInspection(section, in: configuration)
+        guard inFull else { return inspection.listing(in: configuration) }
+        var plugin = inspection.details(in: configuration)
+        let users = providers.filter { $0.section.plugin == section.name }.map(\.host.status)
+        if let status = users.first(where: { $0.identity != nil }) { plugin["capabilities"] = JSON(status.capabilities) }
+        plugin["in_use"] = .array(
+            users.map { ["name": JSON($0.name), "state": JSON($0.state.rawValue), "reason": JSON($0.reason)] })
         return plugin
     }
 

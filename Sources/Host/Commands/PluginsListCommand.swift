@@ -1,3 +1,4 @@
+import Bus
 import JSON
 import Model
 import PluginHost
@@ -24,24 +25,29 @@ struct PluginsListCommand: Command {
     static let options = PluginsCommand.options
 
     func run(_ arguments: Arguments) async throws -> ExitCode {
-        let plugins = try Plugins(arguments)
+        let plugins = try await Plugins(arguments)
+        defer { plugins.close() }
         if let name = arguments.value("--why") {
-            let details = try plugins.details(name)
+            let details = try await plugins.details(name)
             print(try arguments.output() == .json ? details.pretty : Plugins.steps(details))
             return .done
         }
-        let rows = plugins.listing
+        let rows = try await plugins.listing()
         switch try arguments.output() {
         case .json: print(JSON.array(rows).pretty)
         case .name: for row in rows { print(row["name"]?.string ?? "") }
         case .table:
+            let states = try await plugins.providerStates()
             var table = Table("NAME", "STATE", "ABI", "VERSION", "PROVIDERS", "MODULE", "REASON")
             for row in rows {
-                let providers = (row["providers"]?.array ?? []).compactMap { $0.string }.joined(separator: ",")
+                let providers = (row["providers"]?.array ?? []).compactMap { $0.string }
+                let shown = providers.map { name in states[name].map { $0.state == "ready" ? name : "\(name) (\($0.state))" } ?? name }
                 let cells = ["name", "state", "abi", "version"].map { row[$0]?.string ?? "-" }
+                let reason =
+                    row["reason"]?.string ?? providers.lazy.compactMap { name in states[name]?.reason.map { "\(name): \($0)" } }.first
                 table.add(
-                    cells[0], cells[1], cells[2], cells[3], providers.isEmpty ? "-" : providers, row["module"]?.string ?? "-",
-                    row["reason"]?.string ?? "")
+                    cells[0], cells[1], cells[2], cells[3], shown.isEmpty ? "-" : shown.joined(separator: ","),
+                    row["module"]?.string ?? "-", reason ?? "")
             }
             print(table.text)
         }
@@ -49,23 +55,41 @@ struct PluginsListCommand: Command {
     }
 }
 
-/// The plugins of a configuration, as the commands show them.
+/// The plugins of a configuration, as the host that runs with it sees them, or as this command finds them itself.
 struct Plugins {
-    let configuration: Configuration
+    private let client: BusClient?
+    private let places: Places
 
-    init(_ arguments: Arguments) throws {
-        configuration = try Places(arguments).load()
+    init(_ arguments: Arguments) async throws {
+        places = Places(arguments)
+        client = try await ConfiguredHost.find(arguments)
     }
 
+    func close() { client?.close() }
+
     /// What `plugin.list` answers.
-    var listing: [JSON] {
-        configuration.plugins.map { PluginInspection($0, in: configuration).listing(in: configuration) }
+    func listing() async throws -> [JSON] {
+        if let client { return try await ConfiguredHost.all(client, "plugin.list", "plugins") }
+        let configuration = try places.load()
+        return configuration.plugins.map { PluginInspection($0, in: configuration).listing(in: configuration) }
     }
 
     /// What `plugin.show` answers.
-    func details(_ name: String) throws(BerthError) -> JSON { try inspection(name).details(in: configuration) }
+    func details(_ name: String) async throws -> JSON {
+        if let client { return try await client.request("plugin.show", ["name": JSON(name)])["plugin"] ?? .null }
+        let configuration = try places.load()
+        return try Plugins.inspection(name, configuration).details(in: configuration)
+    }
 
-    func inspection(_ name: String) throws(BerthError) -> PluginInspection {
+    /// The providers' states, of a host that runs.
+    func providerStates() async throws -> [String: (state: String, reason: String?)] {
+        guard let client else { return [:] }
+        let providers = try await ConfiguredHost.all(client, "provider.list", "providers")
+        return Dictionary(
+            providers.map { ($0["name"]?.string ?? "", ($0["state"]?.string ?? "", $0["reason"]?.string)) }, uniquingKeysWith: { $1 })
+    }
+
+    static func inspection(_ name: String, _ configuration: Configuration) throws(BerthError) -> PluginInspection {
         guard let plugin = configuration.plugin(name) else {
             let names = configuration.plugins.map(\.name)
             let meant = nearest(name, among: names).map { "did you mean '\($0)'?" }

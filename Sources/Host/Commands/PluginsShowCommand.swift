@@ -15,18 +15,21 @@ struct PluginsShowCommand: Command {
     static let operands = 1...1
 
     func run(_ arguments: Arguments) async throws -> ExitCode {
-        let plugins = try Plugins(arguments)
-        let inspection = try plugins.inspection(arguments.operands[0])
-        let details = inspection.details(in: plugins.configuration)
+        let name = arguments.operands[0]
         if arguments.has("--example") {
-            guard let abi = plugins.configuration.abi(inspection.plugin.abi) else { return .failed }
+            let configuration = try Places(arguments).load()
+            let inspection = try Plugins.inspection(name, configuration)
+            guard let abi = configuration.abi(inspection.plugin.abi) else { return .failed }
             let description = try PluginDescription(asking: inspection, abi: abi)
             print(try arguments.output() == .json ? description.json.pretty : description.example)
             return .done
         }
+        let plugins = try await Plugins(arguments)
+        defer { plugins.close() }
+        let details = try await plugins.details(name)
         switch try arguments.output() {
         case .json: print(details.pretty)
-        case .name: print(inspection.plugin.name)
+        case .name: print(name)
         case .table where arguments.has("--why"): print(Plugins.steps(details))
         case .table:
             var table = Table("KEY", "VALUE")
@@ -39,6 +42,11 @@ struct PluginsShowCommand: Command {
     }
 
     private static func words(_ values: [JSON]) -> String {
-        values.map { $0.string ?? "\($0["name"]?.string ?? "") = \($0["signature"]?.string ?? "")" }.joined(separator: ", ")
+        values.map { value in
+            if let word = value.string { return word }
+            let name = value["name"]?.string ?? ""
+            guard let state = value["state"]?.string else { return "\(name) = \(value["signature"]?.string ?? "")" }
+            return "\(name) (\(state)" + (value["reason"]?.string.map { ": \($0))" } ?? ")")
+        }.joined(separator: ", ")
     }
 }

@@ -4,6 +4,7 @@ import Federation
 import JSON
 import Ledger
 import Model
+import Monitor
 import PluginHost
 import Scheduler
 
@@ -21,10 +22,19 @@ struct HostAssembly {
             components.append(LedgerComponent.description(ledger))
             components.append(EventsComponent.description(LedgerEvents(ledger: ledger)))
             components.append(DriversComponent.description(drivers))
-            components.append(SchedulerComponent.description(settings: SchedulerSettings(configuration), ledger: ledger))
+            components.append(
+                SchedulerComponent.description(settings: SchedulerSettings(configuration), ledger: ledger) { [places] in
+                    (try? places.load()).map { SchedulerSettings($0) }
+                })
             components.append(
                 FederationComponent.description(federation) { [places] in
                     (try? places.load()).map { HostAssembly.federation($0, places) }
+                })
+        }
+        // With `here = no` it runs elsewhere: berth serve --only monitor.
+        if ledger == nil || configuration.section("monitor")?.bool("here") != false {
+            components.append(
+                MonitorComponent.description(MonitorSettings(configuration)) { [places] in (try? places.load()).map { MonitorSettings($0) }
                 })
         }
         return components
@@ -38,7 +48,9 @@ struct HostAssembly {
     }
 
     /// Components that may run in processes of their own.
-    var movable: [ComponentDescription] { components.filter { !$0.isSingle } }
+    var movable: [ComponentDescription] {
+        HostAssembly(places: places, configuration: configuration, ledger: nil).components.filter { !$0.isSingle }
+    }
 
     var busSettings: BusSettings {
         var settings = BusSettings(runDirectory: places.run)

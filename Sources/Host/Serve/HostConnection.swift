@@ -29,7 +29,7 @@ enum HostConnection {
 
     /// Whether a host is meant: one was named, or its lock in the run directory is held.
     static func isThere(_ arguments: Arguments) -> Bool {
-        arguments.value("--host") != nil || getenv("BERTH_HOST") != nil || HostLock.isHeld(in: Places(arguments).run)
+        arguments.value("--host") != nil || Places.variable("BERTH_HOST") != nil || HostLock.isHeld(in: Places(arguments).run)
     }
 
     /// Runs `body` with a connection that is closed afterwards.

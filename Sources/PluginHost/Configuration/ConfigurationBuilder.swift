@@ -29,6 +29,8 @@ struct ConfigurationBuilder {
         each("image") { $0.image($1) }
         each("member") { $0.member($1) }
         each("federation") { $0.federation($1) }
+        each("notify") { $0.notify($1) }
+        each("monitor") { $0.monitor($1) }
         oneThreadEach()
     }
 
@@ -48,6 +50,33 @@ struct ConfigurationBuilder {
         }
         if let isolation = section["isolation"].flatMap(Isolation.init) { configuration.host.isolation = isolation }
         if let restart = section["restart"].flatMap({ RestartBudget($0) }) { configuration.host.restart = restart }
+    }
+
+    // MARK: monitor
+
+    private mutating func notify(_ section: Section) {
+        let ways = ["command", "url"].filter { section[$0] != nil }
+        if ways.count != 1 {
+            complain(
+                section.location, "[\(section.title)] has " + (ways.isEmpty ? "neither command nor url" : "both command and url"),
+                hint: "write one of them")
+        }
+        if let url = section["url"], !SettingValue(url).isSecret, !url.hasPrefix("http://"), !url.hasPrefix("https://") {
+            complain(location(of: "url", section), "'url' is neither http:// nor https://", hint: "a secret one: @file:PATH or @env:NAME")
+        }
+        let words = ["before-start", "start", "before-end", "end", "preemption", "failure"]
+        for word in section.list("on") ?? [] where !words.contains(word) {
+            let meant = nearest(word, among: words).map { "did you mean '\($0)'?" }
+            complain(
+                location(of: "on", section), "there is no '\(word)' to tell of", hint: meant ?? "known: \(words.joined(separator: ", "))")
+        }
+    }
+
+    private mutating func monitor(_ section: Section) {
+        let (grow, shrink) = (section.number("grow-above") ?? 0.9, section.number("shrink-below") ?? 0.5)
+        guard shrink >= grow else { return }
+        let key = section["shrink-below"] == nil ? "grow-above" : "shrink-below"
+        complain(location(of: key, section), "a lease would shrink at a load (\(shrink)) at which it grows (\(grow))")
     }
 
     // MARK: abi
@@ -215,7 +244,7 @@ struct ConfigurationBuilder {
 /// The verbs of `action` that every driver means the same by (DESIGN: the plugin ABI).
 let coreVerbs = [
     "start", "stop", "reboot", "pause", "unpause", "suspend", "resume", "destroy", "resize", "snapshot", "restore", "console", "migrate",
-    "renew",
+    "renew", "agent",
 ]
 
 extension UInt8 {

@@ -23,9 +23,8 @@ extension SectionSchema {
                 .key("plugin", .text, required: true), .key("enabled", .bool), .key("isolation", isolation), .key("restart", .budget),
                 .key("threads", .integer(1...256)), .key("deadline", .duration), .key("deadline.*", .duration),
                 .key("memory", .size), .key("descriptors", .integer(32...1_048_576)), .key("overcommit.*", .number(0.01...1000)),
-                .key("env.*", .setting), .key("config.*", .setting), .key("poll", .duration), .key("poll.*", .duration),
-                .key("tag.*", .text),
-            ]),
+                .key("env.*", .setting), .key("config.*", .setting), .key("tag.*", .text),
+            ] + poll),
         SectionSchema(
             kind: "flavor", naming: .dotted,
             keys: [
@@ -37,7 +36,7 @@ extension SectionSchema {
         SectionSchema(
             kind: "notify", naming: .plain,
             keys: [
-                .key("command", .text), .key("url", .text), .key("on", .list), .key("before-start", .duration),
+                .key("command", .text), .key("url", .setting), .key("on", .list), .key("before-start", .duration),
                 .key("before-end", .duration), .key("timeout", .duration), .key("retry", .duration), .key("retries", .integer(0...1000)),
             ]),
         SectionSchema(
@@ -57,9 +56,9 @@ extension SectionSchema {
         SectionSchema(
             kind: "monitor", naming: .none,
             keys: [
-                .key("poll", .duration), .key("poll.*", .duration), .key("grow-above", .number(0...1)),
-                .key("shrink-below", .number(0...1)), .key("settle", .duration), .key("renew-before", .duration),
-            ]),
+                .key("grow-above", .number(0...1)), .key("shrink-below", .number(0...1)), .key("settle", .duration),
+                .key("renew-before", .duration), .key("here", .bool),
+            ] + poll),
         SectionSchema(
             kind: "federation", naming: .none,
             keys: [
@@ -81,6 +80,11 @@ extension SectionSchema {
             ]),
         SectionSchema(kind: "price", naming: .plain, keys: [.key("*", .text)]),
     ]
+
+    /// How often the Monitor looks at things.
+    private static let poll: [Key] =
+        [.key("poll", .duration)]
+        + ["list", "capacity", "catalog", "health", "inspect", "usage", "renew"].map { .key("poll.\($0)", .duration) }
 
     private static let isolation = ValueType.word(Isolation.allCases.map { $0.rawValue })
 }

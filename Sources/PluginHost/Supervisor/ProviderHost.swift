@@ -106,6 +106,9 @@ public final class ProviderHost: Sendable {
 
     public var status: ProviderStatus { state.withLock { $0.status } }
 
+    /// Whether its thread and its worker are gone, or never were.
+    public var isStopped: Bool { state.withLock { !$0.isRunning } }
+
     // MARK: life
 
     /// Starts the provider's thread, which starts the worker.

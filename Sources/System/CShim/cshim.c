@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ int cshim_errno(void) { return errno; }
 int cshim_set_thread_name(const char *name) { return pthread_setname_np(pthread_self(), name); }
 int cshim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 int cshim_pipe(int pair[2]) { return pipe2(pair, O_CLOEXEC); }
+int cshim_memory_file(void) { return memfd_create("berth", MFD_CLOEXEC); }
 int cshim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 int cshim_pidfd_send_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, 0, 0); }
 int cshim_sem_wait_until(sem_t *semaphore, const struct timespec *time) { return sem_clockwait(semaphore, CLOCK_MONOTONIC, time); }

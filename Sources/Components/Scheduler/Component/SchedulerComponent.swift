@@ -18,12 +18,18 @@ public final class SchedulerComponent: Component {
         + [
             "scheduler.watch", "scheduler.refresh", "scheduler.ready", "scheduler.observe", "scheduler.inspect", "scheduler.scale",
             "scheduler.room", "scheduler.note",
+            "scheduler.drain", "scheduler.keep", "scheduler.kept",
         ].map { Verb($0, .components) }
 
-    /// For `Bus`: the Scheduler is single, since it owns what the ledger holds.
-    public static func description(settings: SchedulerSettings, ledger: any Ledger) -> ComponentDescription {
+    /// For `Bus`: the Scheduler is single, since it owns what the ledger holds. `reread` gives the settings again after `host.reload`;
+    /// nil: the configuration has errors.
+    public static func description(
+        settings: SchedulerSettings, ledger: any Ledger, reread: @escaping @Sendable () -> SchedulerSettings? = { nil }
+    ) -> ComponentDescription {
         ComponentDescription(name: "scheduler", verbs: verbs, isSingle: true) { context in
-            try SchedulerComponent(settings: settings, ledger: ledger, context: context)
+            let component = try SchedulerComponent(settings: settings, ledger: ledger, context: context)
+            context.subscribe("host.reload") { [weak component] _ in component?.reload(reread()) }
+            return component
         }
     }
 
@@ -103,6 +109,12 @@ public final class SchedulerComponent: Component {
         guard let request = askers.removeValue(forKey: token) else { return }
         request.fail(BerthError(.cancelled, "nobody waits for it any more; what it began goes on"))
         core.receive(.abandoned(token), now: now)
+        pump()
+    }
+
+    private func reload(_ settings: SchedulerSettings?) {
+        guard let settings else { return }
+        core.receive(.settings(settings), now: now)
         pump()
     }
 
@@ -217,8 +229,10 @@ public final class SchedulerComponent: Component {
     /// `provider.NAME.STATE`: what the driver can do is asked for with it.
     private func hear(provider notice: Notice) {
         let parts = notice.topic.split(separator: ".", maxSplits: 2)
-        guard parts.count == 3, parts[2] != "lost" else { return }
+        guard parts.count == 3 else { return }
         let body = notice.body
+        // What has a number is an event of our own.
+        guard body["seq"] == nil else { return }
         var provider: JSON = ["name": JSON(String(parts[1])), "state": JSON(String(parts[2])), "reason": body["reason"] ?? .null]
         if let capabilities = body["capabilities"] {
             provider["capabilities"] = capabilities
@@ -240,8 +254,15 @@ public final class SchedulerComponent: Component {
         let name = String(parts[1])
         switch parts[2] {
         case "state":
-            guard let document = notice.body["document"].flatMap({ MachineDocument($0) }) else { return }
-            core.receive(.observed(provider: name, document), now: now)
+            let body = notice.body
+            var said = body["document"] ?? .null
+            if said["id"] == nil { said["id"] = body["subject"] }
+            if let document = MachineDocument(said) {
+                core.receive(.observed(provider: name, document), now: now)
+            } else {
+                // Something changed, and the driver does not say what.
+                core.receive(.resync(provider: name), now: now)
+            }
         case "resync": core.receive(.resync(provider: name), now: now)
         default: return
         }

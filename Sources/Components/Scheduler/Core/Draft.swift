@@ -60,7 +60,7 @@ extension SchedulerCore {
         )
     }
 
-    func note(_ entry: MachineEntry) {
+    func note(_ entry: MachineEntry, _ more: JSON = [:]) {
         let machine = entry.machine
         let id = machine.id.description
         var change: JSON = [
@@ -68,6 +68,7 @@ extension SchedulerCore {
             "group": JSON(machine.group), "provider": JSON(machine.provider), "node": JSON(machine.node),
         ]
         if let message = machine.message { change["message"] = JSON(message) }
+        for field in more.object?.fields ?? [] { change[field.name] = field.value }
         draft.events.append(
             Event(
                 time: now.real, topic: "machine.\(id).\(machine.state.rawValue)", subject: id, owner: entry.owner.lease.owner,

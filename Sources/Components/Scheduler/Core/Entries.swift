@@ -51,8 +51,11 @@ final class MachineEntry {
     var durability = Durability()
     /// It is in the ledger: seats that are not made yet are not.
     var isStored = false
-    /// What the Monitor last said about its readiness.
+    /// What the Monitor last said about its readiness, and why it is not ready.
     var isReachable = false
+    var unready: String?
+    /// What its driver last said of its size and place; nil: nothing yet, or we are changing it ourselves.
+    var seen: (resources: Resources, node: String?)?
     /// An `inspect` is under way.
     var isInspected = false
     /// Its driver told of it before the answer of its create was here.
@@ -182,6 +185,4 @@ struct NodeEntry {
     var bodily = Resources.zero
     /// What left since the capacity call began: the document may still count it.
     var left = Resources.zero
-    /// The operator's word.
-    var isDrained = false
 }

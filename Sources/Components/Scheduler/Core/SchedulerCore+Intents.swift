@@ -38,10 +38,22 @@ extension SchedulerCore {
         Log.warning(
             "destroying a machine that nobody wants",
             ["provider": provider.name, "native_id": document.id, "machine": machine.description])
+        reportStray(document, machine: machine, lease: lease, at: provider.name)
         strayDestroys[key] = newIntent(
             .destroy, machine: machine, lease: leases[lease], leaseID: lease, provider: provider.name,
             arguments: ["native_id": JSON(document.id)])
         strayDestroys[key].map { embody($0, document, at: provider) }
+    }
+
+    /// `machine.ID.stray`: there is a machine that nobody wants any more.
+    func reportStray(_ document: MachineDocument, machine: MachineID, lease: LeaseID, at provider: String) {
+        draft.events.append(
+            Event(
+                time: now.real, topic: "machine.\(machine).stray", subject: machine.description, owner: leases[lease]?.lease.owner ?? "",
+                change: [
+                    "provider": JSON(provider), "native_id": JSON(document.id), "node": JSON(document.node),
+                    "lease": JSON(lease.description), "message": "nobody wants it: it is destroyed",
+                ]))
     }
 
     /// What is to be destroyed takes its room until it is gone.

@@ -103,7 +103,8 @@ extension SchedulerCore {
             return
         }
         move(entry, to: .active, reason: entry.lease.terms.atomic ? nil : entry.lease.reason)
-        note(entry)
+        note(entry, entry.lease.plan.wasActive ? ["again": true] : [:])
+        entry.lease.plan.wasActive = true
         answerWaiters(entry)
     }
 
@@ -143,7 +144,8 @@ extension SchedulerCore {
     // MARK: ending
 
     /// The lease is over as `outcome`: its room is free at once in the plan, its machines are taken away, and then it is so.
-    func finish(_ entry: LeaseEntry, as outcome: LeaseState, reason: String?) {
+    /// `more` goes into the event.
+    func finish(_ entry: LeaseEntry, as outcome: LeaseState, reason: String?, _ more: JSON = [:]) {
         guard !entry.lease.isFinal, entry.lease.state != .ending else { return }
         plan.end(entry.key, now: now.real)
         planIsDue = true
@@ -161,7 +163,7 @@ extension SchedulerCore {
         } else {
             move(entry, to: outcome == .done ? .failed : outcome, reason: reason)
         }
-        note(entry)
+        note(entry, more)
         if entry.lease.isFinal { answerWaiters(entry) }
     }
 
@@ -244,7 +246,7 @@ extension SchedulerCore {
     }
 
     /// Takes the machines away; the lease stays and waits for room.
-    func backToQueue(_ entry: LeaseEntry, _ reason: String) {
+    func backToQueue(_ entry: LeaseEntry, _ reason: String, _ more: JSON = [:]) {
         for machine in entry.machines where !machine.machine.isFinal { unwanted(machine, as: .done) }
         for (index, group) in entry.lease.terms.groups.enumerated() {
             for ordinal in 0..<group.count { newSeat(entry, group: index, ordinal: ordinal) }
@@ -254,7 +256,7 @@ extension SchedulerCore {
         entry.lease.end = nil
         entry.lease.steadyEnd = nil
         move(entry, to: .queued, reason: reason)
-        note(entry)
+        note(entry, more)
     }
 
     // MARK: timers
@@ -289,7 +291,8 @@ extension SchedulerCore {
             for machine in entry.machines where machine.machine.state == .spawning {
                 guard let since = machine.runningSince, now.steady >= since + readyTimeout(of: machine) else { continue }
                 let seconds = readyTimeout(of: machine) / 1000
-                failed(machine, "not ready (\(readiness(of: machine))) within \(seconds) s of running", isFinal: false)
+                let last = machine.machine.message.map { ": \($0)" } ?? ""
+                failed(machine, "not ready (\(readiness(of: machine))) within \(seconds) s of running\(last)", isFinal: false)
             }
             guard entry.lease.state == .preparing, let since = entry.preparesSince, now.steady >= since + settings.prepareWithin,
                 entry.machines.contains(where: { $0.machine.state == .spawning })

@@ -19,7 +19,9 @@ extension SchedulerCore {
         for entry in leases.values { addSeats(entry) }
         for intent in snapshot.intents { adopt(intent) }
         for record in snapshot.records where record.kind == "template" { templates[record.id] = record.document }
-        for record in snapshot.records where record.kind == "drained-node" { markDrained(record.id) }
+        drainedNodes = Set(snapshot.records.filter { $0.kind == "drained-node" }.map(\.id))
+        kept = [:]
+        for record in snapshot.records where Self.keptKinds.contains(record.kind) { kept["\(record.kind)/\(record.id)"] = record.document }
         for entry in leaseOrder { followClock(entry) }
         rebuildPlan()
         for entry in leaseOrder {

@@ -112,6 +112,12 @@ extension SchedulerCore {
     func see(_ document: MachineDocument, _ entry: MachineEntry) {
         guard document.state != .gone else { return vanished(entry) }
         let before = entry.machine
+        if before.isFinal, before.observed == .gone, entry.tombstone != nil {
+            // It was given up, and is back: its node was only away.
+            Log.warning("a machine that was given up is back", ["machine": before.id.description, "native_id": document.id])
+            reportStray(document, machine: before.id, lease: before.lease, at: before.provider ?? "")
+            setBodily(entry, true)
+        }
         entry.machine.observed = document.state
         if entry.isWaking, entry.intent?.call == nil {
             entry.isWaking = false
@@ -119,6 +125,7 @@ extension SchedulerCore {
         }
         if !document.addresses.isEmpty { entry.machine.addresses = document.addresses }
         if let node = document.node, entry.machine.node == nil { entry.machine.node = node }
+        noteDrift(document, entry)
         if document.state == .running, entry.machine.running == nil {
             entry.machine.running = now.real
             entry.runningSince = now.steady
@@ -127,13 +134,34 @@ extension SchedulerCore {
         if let message = document.message {
             entry.machine.message = message
         } else if entry.machine.state == .spawning {
-            entry.machine.message = nil
+            entry.machine.message = entry.unready
         }
         if entry.machine != before {
             changed(entry)
             if entry.machine.observed != before.observed || entry.machine.addresses != before.addresses { note(entry) }
         }
         judge(entry)
+    }
+
+    /// A machine that is another than when it was last seen, without our doing, is told of.
+    private func noteDrift(_ document: MachineDocument, _ entry: MachineEntry) {
+        let (fresh, known) = (document.resources, entry.seen)
+        // An event of a driver often names the state alone.
+        guard fresh.milliCPUs > 0 || fresh.memoryMiB > 0 || document.node != nil else { return }
+        entry.seen = (fresh, document.node ?? known?.node)
+        guard let known, entry.intent == nil else { return }
+        var changes: [String] = []
+        if fresh.milliCPUs > 0, known.resources.milliCPUs > 0, fresh.milliCPUs != known.resources.milliCPUs {
+            changes.append("cpus \(known.resources.cpus) → \(fresh.cpus)")
+        }
+        if fresh.memoryMiB > 0, known.resources.memoryMiB > 0, fresh.memoryMiB != known.resources.memoryMiB {
+            changes.append("memory \(known.resources.memoryMiB) → \(fresh.memoryMiB) MiB")
+        }
+        if let node = document.node, let before = known.node, node != before { changes.append("node \(before) → \(node)") }
+        guard !changes.isEmpty else { return }
+        let words = changes.joined(separator: ", ")
+        Log.warning("a machine was changed behind our back", ["machine": entry.machine.id.description, "change": words])
+        note(entry, ["drift": JSON(words)])
     }
 
     func see(_ state: ObservedState, _ entry: MachineEntry) {

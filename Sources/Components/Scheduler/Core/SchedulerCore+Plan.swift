@@ -32,12 +32,13 @@ extension SchedulerCore {
         case .suspend(let lease, _):
             guard let entry = entry(lease), entry.lease.state.canMove(to: .suspending) else { return }
             entry.lease.plan.preemptions += 1
-            suspend(entry, reason: "makes room for another lease; it goes on later")
+            suspend(entry, reason: "makes room for another lease; it goes on later", ["preempted": true])
         case .stop(let lease, _):
             guard let entry = entry(lease), entry.lease.state.canMove(to: .queued) else { return }
             entry.lease.plan.preemptions += 1
-            backToQueue(entry, "stopped to make room for another lease; it starts again later")
-        case .cancel(let lease, _): entry(lease).map { finish($0, as: .cancelled, reason: "cancelled to make room for another lease") }
+            backToQueue(entry, "stopped to make room for another lease; it starts again later", ["preempted": true])
+        case .cancel(let lease, _):
+            entry(lease).map { finish($0, as: .cancelled, reason: "cancelled to make room for another lease", ["preempted": true]) }
         case .resume(let placement):
             guard let entry = entry(placement.lease) else { return }
             resume(entry, placement)

@@ -30,6 +30,13 @@ extension SchedulerCore {
     func take(_ change: ProviderChange) {
         let provider = add(providers[change.name]?.settings ?? ProviderSettings(name: change.name))
         let wasUsable = provider.isUsable
+        if provider.state != change.state {
+            // Told as an event too: `provider.NAME.STATE`.
+            draft.events.append(
+                Event(
+                    time: now.real, topic: "provider.\(change.name).\(change.state)", subject: change.name, owner: nil,
+                    change: ["state": JSON(change.state), "reason": JSON(change.reason), "before": JSON(provider.state)]))
+        }
         let isNewWorker = change.state == "restarting" || change.state == "starting" || change.state == "quarantined"
         provider.state = change.state
         provider.reason = change.reason
@@ -218,7 +225,7 @@ extension SchedulerCore {
         node.foreign = entry.foreign
         if !provider.isUsable {
             node.state = .down
-        } else if node.state == .up, provider.state == "draining" || entry.isDrained || !provider.can("create") {
+        } else if node.state == .up, provider.state == "draining" || drainedNodes.contains("\(node.id)") || !provider.can("create") {
             node.state = .draining
         }
         return node
@@ -295,11 +302,6 @@ extension SchedulerCore {
         guard let node = provider.nodes[id.node] else { return entry.isBodily || !provider.nodeNames.isEmpty }
         let all = entry.machine.size.resources
         return entry.counted == all || (node.bodily - entry.counted + all).fits(in: node.node.total.less(node.foreign))
-    }
-
-    func markDrained(_ id: String) {
-        guard let slash = id.firstIndex(of: "/") else { return }
-        providers[String(id[..<slash])]?.nodes[String(id[id.index(after: slash)...])]?.isDrained = true
     }
 }
 

@@ -5,7 +5,7 @@ import Planner
 // Suspending and resuming a whole lease: all machines are paused before any is saved, and run again together.
 extension SchedulerCore {
     /// Starts to put a lease to sleep. What remains of its duration is kept for later.
-    func suspend(_ entry: LeaseEntry, reason: String) {
+    func suspend(_ entry: LeaseEntry, reason: String, _ more: JSON = [:]) {
         let isReal = entry.lease.terms.kind == .advance || entry.lease.terms.kind == .deadline
         entry.lease.remaining = entry.lease.end.map { max(0, $0 - now.real) }
         if let start = entry.lease.start { entry.lease.plan.ran += max(0, now.real - start) }
@@ -14,7 +14,7 @@ extension SchedulerCore {
             entry.lease.steadyEnd = nil
         }
         move(entry, to: .suspending, reason: reason)
-        note(entry)
+        note(entry, more)
     }
 
     func settleSuspending(_ entry: LeaseEntry) {
@@ -70,7 +70,7 @@ extension SchedulerCore {
         }
         entry.lease.remaining = nil
         move(entry, to: .active)
-        note(entry)
+        note(entry, ["again": true])
         answerWaiters(entry)
     }
 

@@ -39,6 +39,11 @@ public final class SchedulerCore {
     /// All leases in the order of their making: dictionaries have no order that repeats.
     var leaseOrder: [LeaseEntry] { leases.values.sorted { $0.lease.id < $1.lease.id } }
 
+    /// Nodes that take nothing new, on an operator's word: `PROVIDER/NODE`.
+    var drainedNodes: Set<String> = []
+    /// What other components keep in the ledger, by `KIND/ID`.
+    var kept: [String: JSON] = [:]
+
     var providers: [String: ProviderEntry] = [:]
     var providerOrder: [ProviderEntry] = []
 

@@ -118,6 +118,8 @@ extension SchedulerCore {
         switch result {
         case .document(let document):
             if let entry = machines[id] {
+                // Resized or moved on its owner's word.
+                entry.seen = nil
                 if let seen = MachineDocument(document), seen.id == entry.machine.nativeID { see(seen, entry) } else { inspect(entry) }
             }
             let body: JSON = ["result": document]
@@ -192,13 +194,23 @@ extension SchedulerCore {
 
     // MARK: for the Monitor and Drivers
 
-    /// Machines that need looking at: those that are not ready yet, and the load-bearing ones of elastic leases.
+    /// `scheduler.watch {"within_ms"}`: machines that need looking at (those that are not ready yet, and the load-bearing ones of elastic
+    /// leases), the providers, and with `within_ms` the leases that start or end within so long.
     func watch(_ request: CoreRequest) {
         var waiting: [JSON] = []
         var elastic: [JSON] = []
         var soon: [JSON] = []
-        for entry in leaseOrder {
-            if entry.lease.state == .preparing {
+        let horizon = request.body["within_ms"]?.int.map { now.real + Int64($0) }
+        let watched = leases.values.filter { entry in
+            switch entry.lease.state {
+            case .preparing: true
+            case .active: entry.lease.terms.elastic != nil || !entry.lease.terms.atomic || horizon != nil
+            case .scheduled, .suspending, .resuming: horizon != nil
+            default: false
+            }
+        }
+        for entry in watched.sorted(by: { $0.lease.id < $1.lease.id }) {
+            if [.preparing, .active].contains(entry.lease.state) {
                 for machine in entry.machines where machine.machine.state == .spawning && machine.machine.nativeID != nil {
                     waiting.append([
                         "id": JSON(machine.machine.id.description), "provider": JSON(machine.machine.provider),
@@ -217,7 +229,9 @@ extension SchedulerCore {
                         }),
                 ])
             }
-            if [.scheduled, .preparing, .active].contains(entry.lease.state) {
+            if let horizon {
+                let times = [entry.lease.start, entry.lease.end].compactMap { $0 }
+                guard times.contains(where: { $0 >= now.real && $0 <= horizon }) else { continue }
                 soon.append([
                     "id": JSON(entry.key), "name": JSON(entry.lease.name), "owner": JSON(entry.lease.owner),
                     "state": JSON(entry.lease.state.rawValue), "start": JSON(entry.lease.start?.milliseconds ?? 0),
@@ -229,7 +243,7 @@ extension SchedulerCore {
             ["name": JSON($0.name), "state": JSON($0.state), "capabilities": JSON($0.capabilities.sorted())]
         }
         var body: JSON = ["machines": .array(waiting), "elastic": .array(elastic), "providers": .array(shown)]
-        if request.body["times"]?.bool == true { body["leases"] = .array(soon) }
+        if horizon != nil { body["leases"] = .array(soon) }
         outbox.replies.append((request.token, .ok(body)))
     }
 
@@ -245,11 +259,25 @@ extension SchedulerCore {
         outbox.replies.append((request.token, .ok([:])))
     }
 
-    /// The Monitor reached the port or the agent of a machine.
+    /// `scheduler.ready {"id","ready","why","final"}`: the Monitor reached the port or the agent of a machine, or says why not; `final`:
+    /// it never will.
     func setReady(_ request: CoreRequest) throws(BerthError) {
         let entry = try find(request)
-        entry.isReachable = true
-        judge(entry)
+        let why = request.body["why"]?.string
+        if request.body["ready"]?.bool == false {
+            entry.isReachable = false
+            entry.unready = why
+            if entry.machine.state == .spawning, request.body["final"]?.bool == true {
+                failed(entry, why ?? "it cannot become ready", isFinal: true)
+            } else if entry.machine.state == .spawning, entry.machine.message != why {
+                entry.machine.message = why
+                changed(entry)
+            }
+        } else {
+            entry.isReachable = true
+            entry.unready = nil
+            judge(entry)
+        }
         answer(request.token, [:])
     }
 

@@ -19,7 +19,7 @@ extension SchedulerCore {
 
     static let changing: Set<String> = [
         "lease.create", "lease.update", "lease.cancel", "lease.suspend", "lease.resume", "lease.save", "machine.action", "machine.forget",
-        "provider.lost", "scheduler.scale", "scheduler.note",
+        "provider.lost", "scheduler.scale", "scheduler.note", "scheduler.drain", "scheduler.keep",
     ]
 
     private func run(_ request: CoreRequest) throws(BerthError) {
@@ -45,6 +45,9 @@ extension SchedulerCore {
         case "scheduler.observe": try observe(request)
         case "scheduler.inspect": try inspectMachine(request)
         case "scheduler.scale": try scale(request)
+        case "scheduler.drain": try drainNode(request)
+        case "scheduler.keep": try keep(request)
+        case "scheduler.kept": try showKept(request)
         case "provider.lost": try lose(request)
         case "scheduler.room": tellRoom(request)
         case "scheduler.note": try writeDown(request)

@@ -139,7 +139,8 @@ typedef struct berth_ops {
    /* Releases the handle, its threads and descriptors; no emit or log after it returns. No call is in flight. [worker] */
    void (*close)(berth_driver_t *driver);
 
-   /* Whether the provider answers and lets us in. [worker] */
+   /* Whether the provider answers and lets us in. May write {"credentials_until": "2027-01-01T00:00:00Z"}: then the host
+    * calls the verb renew before that, if the driver lists it. [worker] */
    berth_status_t (*health)(berth_driver_t *driver, const berth_call_t *call);
 
    /* Writes a capacity document: nodes, what they have and what is used. [worker] */
@@ -163,8 +164,9 @@ typedef struct berth_ops {
 
    /* Does `verb` to machine `id` ("" is the provider itself) with a JSON object of arguments, and may write a document:
     * the machine as it is then, or what the verb defines. What is so already is done: starting what runs is OK. Core
-    * verbs: start stop reboot pause unpause suspend resume destroy resize snapshot restore console migrate renew; a
-    * driver's own are called vendor.verb. [worker] */
+    * verbs: start stop reboot pause unpause suspend resume destroy resize snapshot restore console migrate renew agent;
+    * a driver's own are called vendor.verb. renew (id "") is for credentials; agent is OK once the agent inside the
+    * machine answers, and RETRY until then. [worker] */
    berth_status_t (*action)(berth_driver_t *driver, const berth_call_t *call, const char *id, const char *verb,
                             const void *args, size_t args_size);
 } berth_ops_t;

@@ -16,6 +16,8 @@ void cshim_eventfd_signal(int fd);
 void cshim_eventfd_clear(int fd);
 /* pipe2 with O_CLOEXEC. */
 int cshim_pipe(int pair[2]);
+/* memfd_create with MFD_CLOEXEC: a file without a name. */
+int cshim_memory_file(void);
 int cshim_pidfd_open(pid_t pid);
 int cshim_pidfd_send_signal(int pidfd, int signal);
 /* sem_clockwait with CLOCK_MONOTONIC. */

@@ -1,1 +1,0 @@
-// This room opens in a later commit.
