@@ -86,7 +86,9 @@ final class MachineEntry {
     var takes: Resources {
         guard isBodily else { return .zero }
         let all = machine.size.resources
-        let rests = machine.state == .suspended || machine.observed == .suspended || machine.observed == .stopped
+        // A lease that wakes is suspended until all its machines run: what runs already takes its room.
+        let isAsleep = machine.state == .suspended && machine.observed == .unknown
+        let rests = isAsleep || machine.observed == .suspended || machine.observed == .stopped
         return rests && !isWaking ? Resources(diskGiB: all.diskGiB, machines: all.machines) : all
     }
 

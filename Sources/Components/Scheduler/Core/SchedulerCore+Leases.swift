@@ -294,8 +294,9 @@ extension SchedulerCore {
                 let last = machine.machine.message.map { ": \($0)" } ?? ""
                 failed(machine, "not ready (\(readiness(of: machine))) within \(seconds) s of running\(last)", isFinal: false)
             }
+            // Also where nothing is being made any more: its machines failed, and the others wait for room in vain.
             guard entry.lease.state == .preparing, let since = entry.preparesSince, now.steady >= since + settings.prepareWithin,
-                entry.machines.contains(where: { $0.machine.state == .spawning })
+                entry.live.isEmpty || entry.live.contains(where: { $0.machine.state != .fulfilled && isWanted($0) })
             else { return }
             let late = entry.machines.first { $0.machine.state == .spawning }
             let why = late.map {
