@@ -69,6 +69,10 @@ private final class LinkLoop {
     private let header = Frame()
     private let body = Frame()
     private var held: [UInt64: Held] = [:]
+    /// The component's own requests that are not answered yet.
+    private var asked: Set<UInt64> = []
+    /// What it says before the broker has taken it in.
+    private var unsaid: [Inbound] = []
     private var prefixes: [String] = []
     private var mayRead = true
     private var isOpen = false
@@ -138,6 +142,11 @@ private final class LinkLoop {
 
     private func say(_ word: Inbound) {
         switch word {
+        case .request, .publish, .notify:
+            guard isIn else { return unsaid.append(word) }
+        default: break
+        }
+        switch word {
         case .reply(let reply):
             if reply.answer.status.isFinal { held[reply.number] = nil }
             send("\(reply.answer.status) \(reply.number)", reply.answer.bytes)
@@ -145,6 +154,7 @@ private final class LinkLoop {
             var line = RequestHeader(verb: outgoing.verb, id: "\(ticket)", deadline: outgoing.deadline, key: outgoing.key)
             line.traceparent = outgoing.traceparent
             line.wantsProgress = outgoing.wantsProgress
+            asked.insert(ticket)
             let text = String(decoding: line.bytes.dropFirst("BERTH/1 ".utf8.count), as: UTF8.self)
             send("\(text) owner=\(outgoing.account.owner) role=\(outgoing.account.role.rawValue)", outgoing.body)
         case .cancel(_, let ticket): send("backend.cancel \(ticket)", [])
@@ -165,10 +175,25 @@ private final class LinkLoop {
 
     private func join() {
         isIn = false
+        // The broker that had them is gone, or gave us up: no answer will come.
+        giveUp("the link to the host broke before it answered; nobody can say whether it was done")
         let wish: JSON = [
             "token": .string(token), "verbs": .array(description.verbs.map(\.json)), "queue": JSON(description.queue),
         ]
-        send("backend.ready 1", wish.bytes)
+        send("backend.ready 0", wish.bytes)
+    }
+
+    private func giveUp(_ reason: String) {
+        let error = Answer(BerthError(.unreachable, reason))
+        for ticket in asked { deliveries.put(.answer(ticket: ticket, error)) }
+        asked.removeAll()
+    }
+
+    /// The broker has been silent for long: what waits to be said is not said any more.
+    private func forget() {
+        for case .request(_, let ticket, _) in unsaid { asked.insert(ticket) }
+        unsaid.removeAll()
+        giveUp("the host does not answer; the request was not sent")
     }
 
     private func beat() {
@@ -182,6 +207,7 @@ private final class LinkLoop {
         }
         if now - heard > Broker.silence {
             heard = now
+            if !isIn { forget() }
             join()
         }
         if held.count > 1024 { held = held.filter { $0.value.request != nil } }
@@ -206,7 +232,8 @@ private final class LinkLoop {
     private func asked(_ line: RequestHeader, _ scan: HeaderScan) {
         switch line.verb {
         case "backend.alive": break
-        case "backend.unknown": join()
+        // Several messages of ours may have met a broker that did not know us: one answer to them is enough.
+        case "backend.unknown": if isIn { join() }
         case "backend.cancel": if let number = UInt64(line.id) { held[number]?.request?.cancel() }
         case "backend.notice": if let notice = BackendNotice.parse(body.array) { deliveries.put(.notice(notice)) }
         default:
@@ -222,7 +249,8 @@ private final class LinkLoop {
     }
 
     private func answered(_ status: Status, _ ticket: UInt64) {
-        if ticket == 1, !isIn {
+        if ticket == 0 {
+            guard !isIn else { return }
             guard status == .ok else {
                 let error = Answer(status: status, bytes: body.array).error
                 Log.error("the bus refused this component", ["reason": error?.description ?? "\(status)"])
@@ -232,10 +260,14 @@ private final class LinkLoop {
             }
             isIn = true
             for prefix in prefixes { subscribe(prefix) }
+            let words = unsaid
+            unsaid = []
+            for word in words { say(word) }
             ready?.give(nil)
             ready = nil
             return
         }
+        if status.isFinal { asked.remove(ticket) }
         let answer = Answer(status: status, bytes: body.array)
         deliveries.put(status == .progress ? .progress(ticket: ticket, answer.bytes) : .answer(ticket: ticket, answer))
     }

@@ -90,7 +90,7 @@ enum LeaseTables {
         var table = Table("NODE", "FITS", "OBSTACLE", "HELD BY")
         for node in nodes {
             let holders = (node["holders"]?.array ?? []).map { holder in
-                "\(text(holder["lease"]).prefix(10)) until \(holder["until"]?.string ?? "cancelled")"
+                "\(holder["lease"]?.string?.prefix(10) ?? "others") until \(holder["until"]?.string ?? "cancelled")"
             }
             table.add(
                 "\(text(node["provider"]))/\(text(node["node"]))", node["fits"]?.text ?? "0", node["obstacle"]?.string ?? "none",

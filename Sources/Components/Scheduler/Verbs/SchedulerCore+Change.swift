@@ -119,7 +119,7 @@ extension SchedulerCore {
             case .placed(let placement): apply(entry, terms, placement)
             case .queued(let expected): entry.lease.start = expected
             case .refused(let refusal):
-                return refuse(request.token, Self.error(refusal), details: Self.details(refusal))
+                return refuse(request.token, Self.error(refusal), details: Self.details(refusal, seen: seen(request)))
             }
         }
         entry.lease.terms = terms
@@ -261,7 +261,8 @@ extension SchedulerCore {
                 (
                     request.token,
                     .ok([
-                        "lease": show(entry), "expected": JSON(entry.lease.start?.description), "explanation": Self.json(explanation),
+                        "lease": show(entry), "expected": JSON(entry.lease.start?.description),
+                        "explanation": Self.json(explanation, seen: seen(request)),
                     ])
                 ))
         }
@@ -274,12 +275,12 @@ extension SchedulerCore {
         var body: JSON
         switch plan.tryOut(question, now: now.real) {
         case .refused(let refusal):
-            body = Self.details(refusal)
+            body = Self.details(refusal, seen: seen(request))
             body["decision"] = "refused"
             body["message"] = JSON(refusal.message)
         case let decision:
             body = dryAnswer(lease, decision)
-            body["explanation"] = Self.json(plan.explain(question, now: now.real))
+            body["explanation"] = Self.json(plan.explain(question, now: now.real), seen: seen(request))
         }
         outbox.replies.append((request.token, .ok(body)))
     }

@@ -59,7 +59,7 @@ extension SchedulerCore {
             let decision = plan.tryOut(question, now: now.real)
             if case .refused(let refusal) = decision {
                 if !isLast, someAreComing { return false }
-                refuse(request.token, Self.error(refusal), details: Self.details(refusal))
+                refuse(request.token, Self.error(refusal), details: Self.details(refusal, seen: seen(request)))
             } else {
                 outbox.replies.append((request.token, .ok(dryAnswer(lease, decision))))
             }
@@ -68,7 +68,7 @@ extension SchedulerCore {
         switch plan.decide(question, now: now.real) {
         case .refused(let refusal):
             if !isLast, someAreComing { return false }
-            refuse(request.token, Self.error(refusal), details: Self.details(refusal))
+            refuse(request.token, Self.error(refusal), details: Self.details(refusal, seen: seen(request)))
         case .queued(let expected):
             let entry = enter(lease)
             entry.lease.start = expected
@@ -159,7 +159,12 @@ extension SchedulerCore {
         }
     }
 
-    static func details(_ refusal: Refusal) -> JSON {
+    /// Whose leases an answer may name: a client learns when room comes free, and not by whose lease it is held.
+    func seen(_ request: CoreRequest) -> (String) -> Bool {
+        { [leases] lease in request.seesAll || LeaseID(lease).flatMap { leases[$0] }?.lease.owner == request.owner }
+    }
+
+    static func details(_ refusal: Refusal, seen: (String) -> Bool) -> JSON {
         [
             "reason": JSON(refusal.reason.rawValue), "earliest": JSON(refusal.earliest?.description),
             "offers": .array(
@@ -170,12 +175,12 @@ extension SchedulerCore {
                         "price": JSON(offer.price),
                     ]
                 }),
-            "explanation": json(refusal.explanation),
+            "explanation": json(refusal.explanation, seen: seen),
         ]
     }
 
     /// Node by node and constraint by constraint.
-    static func json(_ explanation: Explanation) -> JSON {
+    static func json(_ explanation: Explanation, seen: (String) -> Bool) -> JSON {
         let verdicts: [JSON] = explanation.verdicts.map { verdict in
             var json: JSON = [
                 "provider": JSON(verdict.node.provider), "node": JSON(verdict.node.node), "group": JSON(verdict.group),
@@ -203,7 +208,10 @@ extension SchedulerCore {
             }
             json["holders"] = .array(
                 verdict.holders.map { holder in
-                    ["lease": JSON(holder.lease), "takes": holder.takes.json, "until": JSON(holder.until?.description)]
+                    [
+                        "lease": seen(holder.lease) ? JSON(holder.lease) : .null, "takes": holder.takes.json,
+                        "until": JSON(holder.until?.description),
+                    ]
                 })
             return json
         }
