@@ -9,7 +9,7 @@ enum ConfiguredHost {
     /// asked whatever it runs with.
     static func find(_ arguments: Arguments) async throws -> BusClient? {
         let endpoint = try HostConnection.endpoint(arguments)
-        let isNamed = arguments.value("--host") != nil || Places.variable("BERTH_HOST") != nil
+        let isNamed = isNamed(arguments)
         // Where no socket is, nobody listens: a listing without a host starts no thread.
         if !isNamed, endpoint.address.hasPrefix("ipc://"), access(String(endpoint.address.dropFirst(6)), R_OK | W_OK) != 0 { return nil }
         let client = try BusClient(endpoint)
@@ -25,6 +25,11 @@ enum ConfiguredHost {
         }
         client.close()
         return nil
+    }
+
+    /// Whether the caller says which host is meant.
+    static func isNamed(_ arguments: Arguments) -> Bool {
+        arguments.value("--host") != nil || Places.variable("BERTH_HOST") != nil
     }
 
     private static func isSameFile(_ left: String, _ right: String) -> Bool {

@@ -59,19 +59,32 @@ struct PluginsListCommand: Command {
 struct Plugins {
     private let client: BusClient?
     private let places: Places
+    /// A host named by the caller may have another configuration than the one that lies here.
+    private let isNamed: Bool
 
     init(_ arguments: Arguments) async throws {
         places = Places(arguments)
+        isNamed = ConfiguredHost.isNamed(arguments)
         client = try await ConfiguredHost.find(arguments)
     }
 
     func close() { client?.close() }
 
-    /// What `plugin.list` answers.
+    /// What `plugin.list` answers, and behind it what was dropped in since the host has read its configuration.
     func listing() async throws -> [JSON] {
-        if let client { return try await ConfiguredHost.all(client, "plugin.list", "plugins") }
-        let configuration = try places.load()
-        return configuration.plugins.map { PluginInspection($0, in: configuration).listing(in: configuration) }
+        guard let client else {
+            let configuration = try places.load()
+            return configuration.plugins.map { PluginInspection($0, in: configuration).listing(in: configuration) }
+        }
+        let known = try await ConfiguredHost.all(client, "plugin.list", "plugins")
+        guard !isNamed, let configuration = try? places.load() else { return known }
+        let names = known.map { $0["name"]?.string }
+        let new = configuration.plugins.filter { !names.contains($0.name) }.map { plugin in
+            var row = PluginInspection(plugin, in: configuration).listing(in: configuration)
+            if row["reason"]?.isNull ?? true { row["reason"] = "new; the running host takes it with: berth plugins reload" }
+            return row
+        }
+        return known + new
     }
 
     /// What `plugin.show` answers.
