@@ -134,7 +134,7 @@ let package = Package(
             "FederationTests",
             ["Federation", "Scheduler", "Simulator", "Planner", "Ledger", "Bus", "Frames", "Model", "JSON", "Platform", "Host"]),
         tests("HostTests", ["Host", "ExampleClient", "PluginHost", "Bus", "Frames", "JSON", "Model", "Platform"]),
-        tests("LeaseTests", ["Host", "Bus", "Ledger", "JSON", "Model", "Platform"]),
+        tests("LeaseTests", ["Host", "Bus", "Ledger", "CSQLite", "JSON", "Model", "Platform"]),
         tests("LibvirtTests", ["Host", "JSON", "Model", "Platform", "PluginHost"]),
         tests("OpenStackTests", ["DriverHTTP", "JSON", "Model", "Platform", "PluginHost"]),
     ],

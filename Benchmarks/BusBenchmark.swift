@@ -51,7 +51,7 @@ struct BusBench {
         }
     }
 
-    private static func spawn(_ words: [String]) -> pid_t? {
+    static func spawn(_ words: [String]) -> pid_t? {
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
@@ -66,7 +66,7 @@ struct BusBench {
         _ = BusBench.output("rm -rf '\(directory)'")
     }
 
-    private static func output(_ command: String) -> String {
+    static func output(_ command: String) -> String {
         guard let pipe = popen(command, "r") else { return "" }
         defer { pclose(pipe) }
         var text = ""
@@ -88,9 +88,9 @@ struct BusBench {
             ?? .null
     }
 
-    private static func rate(_ run: JSON) -> Double { (run["requests"]?.double ?? 0) / max(1e-9, run["seconds"]?.double ?? 1) }
+    static func rate(_ run: JSON) -> Double { (run["requests"]?.double ?? 0) / max(1e-9, run["seconds"]?.double ?? 1) }
 
-    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
     /// Both in turns; medians of the rounds.
     func compare(clients: Int, window: Int, rounds: Int, milliseconds: Int) -> JSON {

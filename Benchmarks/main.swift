@@ -6,7 +6,9 @@ let words = Array(CommandLine.arguments.dropFirst())
 switch words.first {
 case "planner": print(PlannerBenchmark.run(quick: words.contains("--quick")).pretty)
 case "bus": print(BusBenchmark.run(quick: words.contains("--quick"), long: words.contains("--long")).pretty)
+case "leases": print(LeasesBenchmark.run(quick: words.contains("--quick")).pretty)
+case "ledger": print(LedgerBenchmark.run(quick: words.contains("--quick")).pretty)
 default:
-    print("usage: berth-bench planner|bus [--quick] [--long]")
+    print("usage: berth-bench planner|bus|leases|ledger [--quick] [--long]")
     exit(2)
 }

@@ -1,9 +1,10 @@
 /* The bare thing that the bus is measured against, and the load for both: libzmq in C and nothing else.
  *
  *   BusEcho serve ENDPOINT                              a ROUTER that sends each message back, frame by frame
- *   BusEcho load ENDPOINT CLIENTS WINDOW MILLISECONDS [REQUESTS [VERB]]
+ *   BusEcho load ENDPOINT CLIENTS WINDOW MILLISECONDS [REQUESTS [VERB [BODY]]]
  *       CLIENTS threads, each with a DEALER and WINDOW requests under way, for so long or so many requests;
- *       prints one JSON object: requests, seconds, percentiles of the time from request to answer in microseconds
+ *       prints one JSON object: requests, those not answered ok, seconds, percentiles of the time from request to answer in
+ *       microseconds; @TIME@ in BODY becomes a time a month ahead, another minute for each request
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -59,7 +60,7 @@ struct load {
    int64_t until;
    atomic_long *left;   /* requests that may still be begun */
    pthread_t thread;
-   long requests;
+   long requests, failed;
    int64_t longest;
    uint32_t *buckets;
 };
@@ -69,9 +70,18 @@ static const char *content = "{\"n\":1}";
 
 static void begin(void *socket, long number)
 {
-   char header[128];
+   char header[128], body[2048];
+   const char *bytes = content, *mark = strstr(content, "@TIME@");
    int size = snprintf(header, sizeof header, "BERTH/1 %s %ld", verb, number);
-   if (zmq_send(socket, header, (size_t)size, ZMQ_SNDMORE) < 0 || zmq_send(socket, content, strlen(content), 0) < 0) die("send");
+   if (mark != NULL) {
+      char when[32];
+      time_t at = time(NULL) + 30 * 86400 + 60 * number;
+      struct tm parts;
+      strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &parts));
+      snprintf(body, sizeof body, "%.*s%s%s", (int)(mark - content), content, when, mark + 6);
+      bytes = body;
+   }
+   if (zmq_send(socket, header, (size_t)size, ZMQ_SNDMORE) < 0 || zmq_send(socket, bytes, strlen(bytes), 0) < 0) die("send");
 }
 
 static void *run(void *argument)
@@ -98,6 +108,7 @@ static void *run(void *argument)
       /* Answers of one connection come in the order of its requests: the load asks one verb alone. */
       int64_t at = now(), took = (at - times[load->requests % load->window]) / 1000;
       load->requests++;
+      if (zmq_msg_size(&header) < 11 || memcmp(zmq_msg_data(&header), "BERTH/1 ok ", 11) != 0) load->failed++;
       load->buckets[took < BUCKETS - 1 ? took : BUCKETS - 1]++;
       if (took > load->longest) load->longest = took;
       if (at < load->until && atomic_fetch_sub(load->left, 1) > 0) {
@@ -126,7 +137,7 @@ static int load(const char *endpoint, int clients, int window, int milliseconds,
    struct load *loads = calloc((size_t)clients, sizeof *loads);
    uint64_t *buckets = calloc(BUCKETS, sizeof *buckets);
    atomic_long left = requests;
-   long done = 0;
+   long done = 0, failed = 0;
    int64_t longest = 0, start = now();
 
    if (loads == NULL || buckets == NULL) die("memory");
@@ -138,10 +149,12 @@ static int load(const char *endpoint, int clients, int window, int milliseconds,
    for (int index = 0; index < clients; index++) {
       pthread_join(loads[index].thread, NULL);
       done += loads[index].requests;
+      failed += loads[index].failed;
       if (loads[index].longest > longest) longest = loads[index].longest;
       for (long bucket = 0; bucket < BUCKETS; bucket++) buckets[bucket] += loads[index].buckets[bucket];
    }
-   printf("{\"requests\":%ld,\"seconds\":%.6f,\"p50_us\":%ld,\"p99_us\":%ld,\"longest_us\":%ld}\n", done, (double)(now() - start) / 1e9,
+   printf("{\"requests\":%ld,\"failed\":%ld,\"seconds\":%.6f,\"p50_us\":%ld,\"p99_us\":%ld,\"longest_us\":%ld}\n", done, failed,
+          (double)(now() - start) / 1e9,
           percentile(buckets, done, 0.5), percentile(buckets, done, 0.99), (long)longest);
    zmq_ctx_term(context);
    return 0;
@@ -153,10 +166,10 @@ int main(int count, char **words)
    if (count == 3 && strcmp(words[1], "serve") == 0) serve(words[2]);
    if (count > 7) {
       verb = words[7];
-      content = "{}";
+      content = count > 8 ? words[8] : "{}";
    }
    if (count >= 6 && strcmp(words[1], "load") == 0)
       return load(words[2], atoi(words[3]), atoi(words[4]), atoi(words[5]), count > 6 ? atol(words[6]) : INT64_MAX);
-   fprintf(stderr, "usage: BusEcho serve ENDPOINT | load ENDPOINT CLIENTS WINDOW MILLISECONDS [REQUESTS [VERB]]\n");
+   fprintf(stderr, "usage: BusEcho serve ENDPOINT | load ENDPOINT CLIENTS WINDOW MILLISECONDS [REQUESTS [VERB [BODY]]]\n");
    return 2;
 }

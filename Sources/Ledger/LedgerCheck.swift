@@ -32,7 +32,7 @@ enum LedgerCheck {
             "SELECT count(*) FROM machines m WHERE NOT EXISTS (SELECT 1 FROM leases l WHERE l.id = m.lease)")
         if orphans > 0 { problems.append("\(orphans) machines belong to no lease") }
         let lost = try connection.number(
-            "SELECT count(*) FROM intents i WHERE NOT EXISTS (SELECT 1 FROM machines m WHERE m.key = i.machine)")
+            "SELECT count(*) FROM intents i WHERE i.verb <> 'destroy' AND NOT EXISTS (SELECT 1 FROM machines m WHERE m.key = i.machine)")
         if lost > 0 { problems.append("\(lost) intents are for no machine") }
         let missing = try connection.number(
             "SELECT coalesce(max(seq) - min(seq) + 1 - count(*), 0) FROM events WHERE seq > (\(eventsBefore))")

@@ -41,7 +41,7 @@ struct ServeCommand: Command {
         try keys.prepare()
         // Members are let in by our own key; the operator need not make one first.
         if configuration.section("federation")?["listen"] != nil { _ = try keys.makeHostKeys() }
-        let ledger = try SQLiteLedger.open(LedgerSettings(directory: places.state, program: Berth.version))
+        let ledger = try SQLiteLedger.open(LedgerSettings(directory: places.state, configuration))
         let assembly = HostAssembly(places: places, configuration: configuration, ledger: ledger)
         let bus: Bus
         do {

@@ -22,8 +22,21 @@ extension SchedulerSettings {
                 name: provider.name, plugin: provider.plugin, threads: provider.threads, overcommit: provider.overcommit,
                 tags: Dictionary(
                     provider.section.entries(below: "tag").map { ($0.rest, $0.entry.value) }, uniquingKeysWith: { first, _ in first }),
-                suspendRate: rate)
+                tariff: Self.tariff(configuration.sections("price").first { $0.name == provider.name }), suspendRate: rate)
         }
+    }
+
+    /// `[price PROVIDER]`: what an hour costs, and `factor.22-6 = 0.5` for hours of the day (UTC) at which it costs more or less.
+    static func tariff(_ section: Section?) -> Tariff {
+        guard let section else { return .free }
+        let spans = section.entries(below: "factor").compactMap { rest, entry -> Tariff.Span? in
+            let hours = rest.split(separator: "-").compactMap { Int($0) }
+            guard hours.count == 2, hours.allSatisfy({ (0...24).contains($0) }), let factor = Double(entry.value) else { return nil }
+            return Tariff.Span(from: hours[0] % 24 * 60, to: hours[1] % 24 * 60, factor: factor)
+        }
+        return Tariff(
+            perCPUHour: section["cpu-hour"].flatMap(Double.init) ?? 0, perGiBHour: section["gib-hour"].flatMap(Double.init) ?? 0,
+            spans: spans)
     }
 
     private mutating func read(_ section: Section?) {

@@ -49,9 +49,9 @@ extension SectionSchema {
         SectionSchema(
             kind: "scheduler", naming: .none,
             keys: [
-                .key("backfill", .text), .key("policy", .text), .key("placement", .word(["pack", "spread", "cost"])),
-                .key("prepare-ahead", .duration), .key("prepare-within", .duration), .key("suspend-rate", .size), .key("ageing", .duration),
-                .key("fair-share", .bool), .key("half-life", .duration), .key("quota.*", .number(0...1e9)), .key("retention", .duration),
+                .key("backfill", .text), .key("policy", .text), .key("placement", .word(["pack", "spread"])),
+                .key("prepare-ahead", .duration), .key("prepare-within", .duration), .key("suspend-rate", .size),
+                .key("half-life", .duration), .key("quota.*", .number(0...1e9)),
             ]),
         SectionSchema(
             kind: "monitor", naming: .none,
@@ -74,11 +74,10 @@ extension SectionSchema {
             ]),
         SectionSchema(
             kind: "ledger", naming: .none,
-            keys: [
-                .key("file", .text), .key("events-keep", .duration), .key("keys-keep", .duration), .key("backup", .text),
-                .key("cache", .size),
-            ]),
-        SectionSchema(kind: "price", naming: .plain, keys: [.key("*", .text)]),
+            keys: [.key("keep-events", .integer(1000...1_000_000_000)), .key("keep-answers", .duration)]),
+        SectionSchema(
+            kind: "price", naming: .plain,
+            keys: [.key("cpu-hour", .number(0...1e9)), .key("gib-hour", .number(0...1e9)), .key("factor.*", .number(0...1e6))]),
     ]
 
     /// How often the Monitor looks at things.

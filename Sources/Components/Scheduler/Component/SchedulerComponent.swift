@@ -14,7 +14,9 @@ public final class SchedulerComponent: Component {
             Verb($0, .everyone, keepsKeys: true)
         }
         + ["lease.list", "lease.show", "lease.explain", "machine.list", "machine.show", "flavor.list", "image.list"].map { Verb($0) }
-        + [Verb("machine.forget", .operators, keepsKeys: true), Verb("provider.lost", .operators, keepsKeys: true)]
+        + ["machine.forget", "machine.adopt", "machine.remove", "ledger.accept", "provider.lost"].map {
+            Verb($0, .operators, keepsKeys: true)
+        }
         + [
             "scheduler.watch", "scheduler.refresh", "scheduler.ready", "scheduler.observe", "scheduler.inspect", "scheduler.scale",
             "scheduler.room", "scheduler.note",

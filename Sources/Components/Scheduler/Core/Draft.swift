@@ -134,6 +134,7 @@ extension SchedulerCore {
             outbox.events += events
             outbox.replies += done.replies
             for key in done.keys { pendingKeys[key] = nil }
+            if done.acceptsRestore { accepted() }
             for entry in done.leases {
                 entry.durability.isCommitting = false
                 if entry.lease.isFinal, entry.durability.isDurable { forget(entry) }

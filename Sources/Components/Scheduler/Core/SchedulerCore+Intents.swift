@@ -32,7 +32,10 @@ extension SchedulerCore {
     }
 
     /// A machine that nobody wants, by the provider's id: the double of one of ours, or what a tombstone waited for.
-    func destroyStray(_ document: MachineDocument, machine: MachineID, lease: LeaseID, at provider: ProviderEntry) {
+    /// `byWord`: an operator said so, also of a ledger that is not accepted yet.
+    func destroyStray(
+        _ document: MachineDocument, machine: MachineID, lease: LeaseID, at provider: ProviderEntry, byWord: Bool = false
+    ) {
         let key = strayKey(provider.name, document.id)
         if let known = strayDestroys[key] { return embody(known, document, at: provider) }
         Log.warning(
@@ -41,7 +44,7 @@ extension SchedulerCore {
         reportStray(document, machine: machine, lease: lease, at: provider.name)
         strayDestroys[key] = newIntent(
             .destroy, machine: machine, lease: leases[lease], leaseID: lease, provider: provider.name,
-            arguments: ["native_id": JSON(document.id)])
+            arguments: byWord ? ["native_id": JSON(document.id), "by_word": true] : ["native_id": JSON(document.id)])
         strayDestroys[key].map { embody($0, document, at: provider) }
     }
 
@@ -138,8 +141,9 @@ extension SchedulerCore {
 
     /// Hands an intent to its driver if its time has come: everything about it is durable, its provider is there and has a free thread.
     func dispatch(_ entry: IntentEntry) {
-        guard entry.durability.isDurable, entry.call == nil, !entry.isQueued, ledgerTrouble == nil, restored == nil,
-            intents[entry.intent.id] === entry, entry.intent.state == .open || entry.intent.state == .unknown
+        guard entry.durability.isDurable, entry.call == nil, !entry.isQueued, ledgerTrouble == nil,
+            restored == nil || entry.intent.arguments["by_word"] == true, intents[entry.intent.id] === entry,
+            entry.intent.state == .open || entry.intent.state == .unknown
         else { return }
         if let machine = entry.machine, machine.isStored, !machine.durability.isDurable { return }
         guard let provider = providers[entry.intent.provider], provider.isUsable else { return }

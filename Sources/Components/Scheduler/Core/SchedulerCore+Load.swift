@@ -148,7 +148,7 @@ extension SchedulerCore {
     }
 
     /// A lease as the planner takes it back; nil for one that holds no room.
-    private func view(_ entry: LeaseEntry) -> LeaseView? {
+    func view(_ entry: LeaseEntry) -> LeaseView? {
         let lease = entry.lease
         guard let request = try? planRequest(lease) else { return nil }
         let phase: Phase

@@ -93,6 +93,7 @@ public final class SchedulerCore {
         clockOffset = now.real.milliseconds - now.steady
         for provider in settings.providers { add(provider) }
         try load()
+        if restored != nil { Log.warning(Self.notAccepted.message, ["hint": Self.notAccepted.hint ?? ""]) }
     }
 
     /// Takes in what happened.

@@ -10,6 +10,9 @@ extension SchedulerCore {
             if Self.changing.contains(request.verb), let ledgerTrouble {
                 throw BerthError(.retry, "the ledger cannot be written: \(ledgerTrouble)", hint: "nothing was changed; try again later")
             }
+            if restored != nil, Self.changing.contains(request.verb), !Self.beforeAcceptance.contains(request.verb) {
+                throw Self.notAccepted
+            }
             if request.key != nil, Self.changing.contains(request.verb), try answersAgain(request) { return }
             try run(request)
         } catch {
@@ -19,7 +22,8 @@ extension SchedulerCore {
 
     static let changing: Set<String> = [
         "lease.create", "lease.update", "lease.cancel", "lease.suspend", "lease.resume", "lease.save", "machine.action", "machine.forget",
-        "provider.lost", "scheduler.scale", "scheduler.note", "scheduler.drain", "scheduler.keep",
+        "machine.adopt", "machine.remove", "ledger.accept", "provider.lost", "scheduler.scale", "scheduler.note", "scheduler.drain",
+        "scheduler.keep",
     ]
 
     private func run(_ request: CoreRequest) throws(BerthError) {
@@ -36,6 +40,9 @@ extension SchedulerCore {
         case "machine.list": try listMachines(request)
         case "machine.show": try showMachine(request)
         case "machine.action": try act(request)
+        case "machine.adopt": try adoptStray(request)
+        case "machine.remove": try removeStray(request)
+        case "ledger.accept": try acceptRestore(request)
         case "machine.forget": try forgetMachine(request)
         case "flavor.list": try listFlavors(request)
         case "image.list": try listImages(request)
