@@ -206,4 +206,23 @@ struct MonitorHostTests {
         #expect(try await again.host.berth("providers", "resume", "lab/rack-1").status == .exited(0))
         _ = try await again.lease(try id(try await again.create([:])), becomes: "active")
     }
+
+    @Test("the Monitor runs in a process of its own: killed and started again, it goes on watching")
+    func apart() async throws {
+        let server = try WebReceiver()
+        defer { server.stop() }
+        let host = try await InventoryHost(provider: "config.address = 127.0.0.1", rest: Self.often + "here = no\n")
+        let group: JSON = ["cpus": 1, "memory_mib": 512, "ready": JSON("tcp:\(server.port)")]
+        for _ in 0..<2 {
+            let id = try id(try await host.create(["groups": [group]]))
+            try await eventually("it waits for somebody to connect") {
+                try await host.lease(id)["machines"]?[0]?["observed"] == "running"
+            }
+            #expect(try await host.lease(id)["state"] == "preparing")
+            let monitor = try Execution(Products.berth, ["serve", "--only", "monitor"], environment: host.host.environment)
+            _ = try await host.lease(id, becomes: "active")
+            monitor.send(SIGKILL)
+            _ = try await monitor.result()
+        }
+    }
 }
