@@ -106,7 +106,9 @@ public final class MonitorComponent: Component {
 
     private func ask(_ request: MonitorStep.Request) {
         let number = request.number
-        context.request(request.verb, request.body.bytes, RequestOptions(deadline: Self.patience)) { [weak self] answer in
+        // Only a driver's call may take long; what is lost on the way to the Scheduler is asked again soon.
+        let patience = request.verb == "driver.call" ? Self.patience : 30_000
+        context.request(request.verb, request.body.bytes, RequestOptions(deadline: patience)) { [weak self] answer in
             self?.feed(.answered(number, answer.error.map { .failure($0) } ?? .success(answer.body)))
         }
     }
