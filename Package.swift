@@ -143,10 +143,10 @@ let package = Package(
 
 // libFuzzer brings its own main, so its targets exist only where Tests/Fuzz/run asks for them.
 if Context.environment["BERTH_FUZZ"] != nil {
-    for name in ["Configuration", "ELFNote"] {
+    for name in ["Configuration", "ELFNote", "Frames"] {
         package.targets.append(
             .executableTarget(
-                name: "Fuzz\(name)", dependencies: ["PluginHost"], path: "Tests/Fuzz/\(name)",
+                name: "Fuzz\(name)", dependencies: ["PluginHost", "Frames", "JSON"], path: "Tests/Fuzz/\(name)",
                 swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
         package.products.append(.executable(name: "Fuzz\(name)", targets: ["Fuzz\(name)"]))
     }
