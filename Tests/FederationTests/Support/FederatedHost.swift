@@ -100,6 +100,9 @@ final class FederatedHost: Sendable {
         keepLog(execution)
     }
 
+    /// SIGHUP: it reads its configuration again.
+    func hangUp() { running.withLock { $0 }?.send(SIGHUP) }
+
     private func keepLog(_ execution: Execution) {
         logs.withLock { $0 += execution.standardError }
         running.withLock { $0 = nil }

@@ -10,7 +10,7 @@ struct Fleet: Sendable {
 
     subscript(index: Int) -> FederatedHost { hosts[index] }
 
-    static let names = ["alpha", "beta", "gamma"]
+    static let names = ["alpha", "beta", "gamma", "delta"]
 
     /// Starts hosts on the loopback; with `joined` each accepts each other's invitation, and waits until all lend to all.
     static func start(
