@@ -24,10 +24,11 @@ struct KillTests {
                 }
             }
             try await storm.settle()
-            let everMade = storm.acknowledged.count
-            #expect(everMade > 0)
+            let (leases, lent, ended) = try await storm.tally()
+            print("\(Self.kills) rounds of kills, seed \(Self.seed): \(leases) leases, \(lent) machines lent, \(ended)")
+            // A storm in which nothing happens shows nothing.
+            #expect(leases >= Self.kills / 2 && lent >= Self.kills / 2)
             try await storm.clear()
         }
-        print("\(Self.kills) kills with seed \(Self.seed)")
     }
 }

@@ -72,6 +72,15 @@ struct RegistryTests {
         #expect(throws: BerthError.self) { try registry.alive(presence("alpha", 4), now: 200) }
     }
 
+    @Test("a sign of life that came late, after the next one by another way, is no replay and no news")
+    func late() throws {
+        var registry = Registry()
+        #expect(registry.merge(presence("alpha", 6, idle: 1), age: 0, now: 0) == true)
+        #expect(try registry.alive(presence("alpha", 5, idle: 7), now: 100) == false)
+        #expect(registry.entries["alpha"]?.presence.idle.cpus == 1 && registry.entries["alpha"]?.heard == 100)
+        #expect(throws: BerthError.self) { try registry.alive(presence("alpha", 5), now: 200) }
+    }
+
     @Test("an answer is a sign of life")
     func touches() {
         var registry = Registry()

@@ -74,15 +74,30 @@ final class FederatedHost: Sendable {
     // MARK: - Life
 
     func start() async throws {
+        for _ in 0..<20 {
+            if try await begin() { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        Issue.record("\(name) does not start: \(log.suffix(1000))")
+    }
+
+    /// False: what was killed a moment ago still has its locks, in a child that was just being born.
+    private func begin() async throws -> Bool {
         let words = ["serve"]
         let execution =
             try namespace.map { try Execution("/usr/sbin/ip", ["netns", "exec", $0, Products.berth] + words, environment: environment) }
             ?? Execution(Products.berth, words, environment: environment)
         running.withLock { $0 = execution }
+        var isBusy = false
         try await eventually("\(name) is ready; it said: \(execution.standardError)") {
+            if !execution.isRunning, execution.standardError.contains("another process uses") {
+                isBusy = true
+                return true
+            }
             try #require(execution.isRunning, "\(name) ended: \(execution.standardError)")
             return execution.standardError.contains("host ready")
         }
+        return !isBusy
     }
 
     /// `kill -9`, and waits until it is gone with its worker: the next one could not lock the provider before.

@@ -140,6 +140,23 @@ struct Storm {
         return machines.filter { $0["state"] != "open" }.compactMap { $0["id"]?.string.map { String($0.dropFirst(2)) } }.sorted()
     }
 
+    /// How much has happened: leases of our own, machines lent, and as what those ended.
+    func tally() async throws -> (leases: Int, lent: Int, ended: [String: Int]) {
+        var (leases, lent, ended) = (0, 0, [String: Int]())
+        for host in fleet.hosts {
+            for lease in try await host.leases(all: true) {
+                guard lease["owner"]?.string?.hasPrefix("member:") == true else {
+                    leases += 1
+                    continue
+                }
+                lent += 1
+                let why = lease["reason"]?.string.map { $0.contains("did not renew") ? ", not renewed" : "" } ?? ""
+                ended["\(lease["state"]?.string ?? "?")\(why)", default: 0] += 1
+            }
+        }
+        return (leases, lent, ended)
+    }
+
     /// Cancels all, and nothing may be left anywhere.
     func clear() async throws {
         for host in fleet.hosts {

@@ -34,9 +34,12 @@ extension FederationComponent {
     }
 
     private func sayAlive(to member: Member) {
-        guard member.client != nil else { return }
+        // What waits for its way would be old when it arrives.
+        guard member.client != nil, !member.isTold else { return }
+        member.isTold = true
         let deadline = Int(max(1000, settings.period))
         ask(member, "federation.alive", presence.json, deadline: deadline) { [weak self] answer in
+            member.isTold = false
             guard let self else { return }
             if let error = answer.error {
                 // Our clock was set back since we last spoke there: go on from the number that it knows.

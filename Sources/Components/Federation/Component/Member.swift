@@ -33,6 +33,7 @@ final class Member {
     /// Steady milliseconds of its last answer to us.
     var answered: Int64?
     var isProbed = false
+    var isTold = false
     var isRenewed = false
     /// Steady milliseconds of the last renewal that was begun.
     var renewed: Int64 = 0

@@ -14,26 +14,29 @@ public struct Registry: Sendable {
     }
 
     public private(set) var entries: [String: Entry] = [:]
-    /// The last sequence of each member, kept beyond its entry so that an old sign of life cannot bring it back.
-    private var sequences: [String: Int64] = [:]
-    /// Whose last sequence another rendezvous told: the member itself may still say it, once.
-    private var hearsay: Set<String> = []
+    /// The newest sequence of each member, by whatever way, kept beyond its entry so that old news cannot bring it back.
+    private var newest: [String: Int64] = [:]
+    /// The last that it said itself: one that does not count on is a replay.
+    private var said: [String: Int64] = [:]
 
     public init() {}
 
     public func isAlive(_ name: String) -> Bool { entries[name] != nil }
 
     /// A member says that it is alive. True: it was not before. An old sequence is a replay (or the member's clock was set back): the
-    /// error's `native` says after which number it may go on.
+    /// error's `native` says after which number it may go on. A rendezvous may have been quicker with what it said later: then this is
+    /// only another sign that it lives.
     public mutating func alive(_ presence: Presence, now: Int64) throws(BerthError) -> Bool {
-        if let last = sequences[presence.name], presence.sequence <= last,
-            presence.sequence < last || !hearsay.contains(presence.name)
-        {
+        if let last = said[presence.name], presence.sequence <= last {
             throw BerthError(
                 .conflict, "the sign of life \(presence.sequence) of \(presence.name) is a replay", hint: "the last one was \(last)",
                 native: "\(last)", field: "sequence")
         }
-        hearsay.remove(presence.name)
+        said[presence.name] = presence.sequence
+        if entries[presence.name] != nil, presence.sequence < newest[presence.name] ?? .min {
+            entries[presence.name]?.heard = now
+            return false
+        }
         return enter(Entry(presence: presence, heard: now))
     }
 
@@ -41,18 +44,17 @@ public struct Registry: Sendable {
     public mutating func merge(_ presence: Presence, age: Int64, now: Int64) -> Bool {
         let heard = now - max(0, age)
         guard heard + 3 * presence.period > now else { return false }
-        guard presence.sequence >= sequences[presence.name] ?? .min else { return false }
+        guard presence.sequence >= newest[presence.name] ?? .min else { return false }
         if let known = entries[presence.name], known.presence.sequence == presence.sequence {
             if heard > known.heard { entries[presence.name]?.heard = heard }
             return false
         }
-        guard presence.sequence > sequences[presence.name] ?? .min else { return false }
-        hearsay.insert(presence.name)
+        guard presence.sequence > newest[presence.name] ?? .min else { return false }
         return enter(Entry(presence: presence, heard: heard))
     }
 
     private mutating func enter(_ entry: Entry) -> Bool {
-        sequences[entry.presence.name] = entry.presence.sequence
+        newest[entry.presence.name] = max(newest[entry.presence.name] ?? .min, entry.presence.sequence)
         return entries.updateValue(entry, forKey: entry.presence.name) == nil
     }
 
@@ -62,7 +64,7 @@ public struct Registry: Sendable {
             entries[name]?.heard = now
             return false
         }
-        entries[name] = Entry(presence: Presence(name: name, address: address, sequence: sequences[name] ?? 0, period: period), heard: now)
+        entries[name] = Entry(presence: Presence(name: name, address: address, sequence: newest[name] ?? 0, period: period), heard: now)
         return true
     }
 
@@ -75,7 +77,8 @@ public struct Registry: Sendable {
 
     public mutating func remove(_ name: String) {
         entries[name] = nil
-        sequences[name] = nil
+        newest[name] = nil
+        said[name] = nil
     }
 
     /// A page of who is alive, by name, after the one named; `next` is where the following page starts, nil for the last one.

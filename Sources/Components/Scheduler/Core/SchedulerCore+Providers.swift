@@ -298,6 +298,8 @@ extension SchedulerCore {
     /// Whether the machine has room in body for all that it has: what is being taken away still stands there.
     func fitsBodily(_ entry: MachineEntry) -> Bool {
         guard let id = entry.nodeID, let provider = providers[id.provider] else { return true }
+        // What a member has left is its own affair, and changes: it says yes or no, and a no finds the machine another place.
+        if provider.member != nil { return true }
         // Until the provider has told of its nodes, nobody knows whether there is room.
         guard let node = provider.nodes[id.node] else { return entry.isBodily || !provider.nodeNames.isEmpty }
         let all = entry.machine.size.resources
