@@ -113,7 +113,13 @@ struct Storm {
             for borrower in fleet.hosts where borrower.name != lender.name {
                 let lent = try await lender.leases(owner: "member:\(borrower.name)").compactMap { $0["name"]?.string }.sorted()
                 let held = try await keys(borrower, at: lender.name)
-                if lent != held { problems.append("\(lender.name) lends \(borrower.name) \(lent), and that one holds \(held)") }
+                if lent != held {
+                    problems.append("\(lender.name) lends \(borrower.name) \(lent), and that one holds \(held)")
+                    for machine in try await borrower.ask("machine.list", ["provider": JSON(lender.name)])["machines"]?.array ?? []
+                    where !lent.contains(machine["id"]?.string.map { String($0.dropFirst(2)) } ?? "") {
+                        problems.append("  \(machine.text) of \(try await borrower.lease(machine["lease"]?.string).text)")
+                    }
+                }
                 // A key serves one machine, ever, and at one host.
                 let ever = try await lender.leases(all: true, owner: "member:\(borrower.name)").compactMap { $0["name"]?.string }
                 if Set(ever).count != ever.count { problems.append("\(lender.name) made a key's machine twice: \(ever.sorted())") }
