@@ -57,6 +57,9 @@ extension Plan {
             self.members = members
         }
 
+        /// Where a lease may be that may be anywhere: members promise nothing ahead of time, so what is guaranteed at a time stays here.
+        public static func members(ofKind kind: LeaseKind) -> Set<String>? { kind == .advance || kind == .deadline ? [""] : nil }
+
         public var machineCount: Int { groups.reduce(0) { $0 + $1.count } }
 
         /// What all its machines take together.

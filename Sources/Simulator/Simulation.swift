@@ -36,6 +36,10 @@ public struct Simulation {
         var plan = Plan(settings)
         plan.upsert(Provider(name: "sim", suspend: model.suspend))
         for number in 0..<model.nodes { plan.upsert(Node(NodeID("sim", "n\(number)"), total: model.node)) }
+        for (index, member) in model.members.enumerated() {
+            plan.upsert(Provider(name: member.name, plugin: "member", member: member.name, rank: index + 1, suspend: model.suspend))
+            for number in 0..<member.nodes { plan.upsert(Node(NodeID(member.name, "n\(number)"), total: model.node)) }
+        }
         return plan
     }
 
@@ -84,7 +88,8 @@ public struct Simulation {
         }
         return Plan.Request(
             id: job.id, owner: job.owner, kind: .advance, groups: [group], start: Instant(milliseconds: max(start, job.submit)),
-            duration: model.overheadOfReservations ? model.inflated(job.requested) : job.requested)
+            duration: model.overheadOfReservations ? model.inflated(job.requested) : job.requested,
+            members: Plan.Request.members(ofKind: .advance))
     }
 
     /// What the job really takes in this world.

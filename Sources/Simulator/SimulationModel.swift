@@ -16,6 +16,8 @@ public struct SimulationModel: Sendable {
 
     public var nodes = 144
     public var node = Resources(milliCPUs: 1000, memoryMiB: 1024, diskGiB: Resources.unlimited, machines: Resources.unlimited)
+    /// Members of a federation with nodes like ours, in the order in which they are asked once ours are full.
+    public var members: [Member] = []
     /// Nil: nothing can be suspended, and best-effort leases are not preemptible.
     public var suspend: SuspendModel?
     /// Per cent that everything takes longer.
@@ -23,6 +25,19 @@ public struct SimulationModel: Sendable {
     public var bootMilliseconds: Int64 = 0
     /// Overhead and boot time of reservations too: they are asked for so much longer, and take so much longer.
     public var overheadOfReservations = false
+
+    public struct Member: Sendable, Hashable {
+        public var name: String
+        public var nodes: Int
+
+        public init(_ name: String, nodes: Int) {
+            self.name = name
+            self.nodes = nodes
+        }
+    }
+
+    /// Ours and the members'.
+    public var allNodes: Int { nodes + members.reduce(0) { $0 + $1.nodes } }
 
     public init(_ preset: Preset = .vm) {
         switch preset {

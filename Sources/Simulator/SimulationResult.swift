@@ -89,7 +89,7 @@ public struct SimulationResult: Sendable {
         let count = Double(max(1, bestEffort.completed))
         meanWait = waits / 1000 / count
         meanSlowdown = slowdowns / count
-        let capacity = Double(model.nodes) * model.node.cpus * Double(max(last, 1))
+        let capacity = Double(model.allNodes) * model.node.cpus * Double(max(last, 1))
         utilisation = busy / capacity
     }
 

@@ -12,6 +12,8 @@ struct SimulateCommand: Command {
     static let example = "berth simulate --nodes 144 --node cpus=1,memory=1024 --swf 30days.swf --swf-cpus-per-node 8 --preset vm -o json"
     static let options: [OptionSpec] = [
         .value("--nodes", value: "N", help: "how many nodes there are (144)"),
+        .value(
+            "--member", value: "NAME=N", help: "a member of the federation with so many nodes, asked once ours are full", repeats: true),
         .value("--node", value: "SIZE", help: "what each has: cpus=1,memory=1024 (MiB)"),
         .value("--swf", value: "FILE", help: "best-effort leases in the Standard Workload Format", repeats: true),
         .value("--swf-cpus-per-node", value: "N", help: "processors of the log that make one machine (1)"),
@@ -55,7 +57,7 @@ struct SimulateCommand: Command {
         let took = began.duration(to: clock.now).components
         result.wall = Double(took.seconds) + Double(took.attoseconds) / 1e18
         if let path = arguments.value("--csv") { try write(result.csv, to: path) }
-        if let path = arguments.value("--plot") { try write(result.svg(nodes: model.nodes), to: path) }
+        if let path = arguments.value("--plot") { try write(result.svg(nodes: model.allNodes), to: path) }
         switch try arguments.output() {
         case .json: print(result.json.pretty)
         case .name: for record in result.records where record.end == nil { print(record.job.id) }
@@ -90,6 +92,13 @@ struct SimulateCommand: Command {
         if let nodes = try arguments.integer("--nodes") {
             guard (1...1_000_000).contains(nodes) else { throw UsageError("--nodes wants 1 to 1000000") }
             model.nodes = nodes
+        }
+        for text in arguments.all("--member") {
+            let sides = text.split(separator: "=").map(String.init)
+            guard sides.count == 2, let nodes = Int(sides[1]), (1...1_000_000).contains(nodes), sides[0] != "sim" else {
+                throw UsageError("--member wants NAME=NODES, not '\(text)'")
+            }
+            model.members.append(SimulationModel.Member(sides[0], nodes: nodes))
         }
         if let text = arguments.value("--node") { model.node = try size(text) }
         switch arguments.value("--suspend") {

@@ -133,6 +133,11 @@ struct Storm {
         for (host, id) in acknowledged {
             let lease = try await fleet[host].lease(id)
             let state = lease["state"]?.string ?? "?"
+            // One that need not be whole may have lost what it had a place for, and wait for room for the rest.
+            let machines = lease["machines"]?.array ?? []
+            if state == "preparing", !machines.contains(where: { ["spawning", "pending"].contains($0["state"]?.string ?? "") }) {
+                continue
+            }
             if !["active", "done", "cancelled", "failed", "queued"].contains(state) {
                 problems.append("\(fleet[host].name) has \(id) \(state): \(lease["reason"]?.string ?? "")")
             }

@@ -190,8 +190,7 @@ extension SchedulerCore {
         let members: Set<String>? =
             switch terms.location {
             case .local: [""]
-            // Members promise nothing ahead: what is guaranteed at a time stays here.
-            case .anywhere: terms.kind == .advance || terms.kind == .deadline ? [""] : nil
+            case .anywhere: Plan.Request.members(ofKind: terms.kind)
             case .members(let names): Set(names.map { $0 == "local" ? "" : $0 })
             }
         return Plan.Request(
