@@ -88,10 +88,11 @@ struct BorrowTests {
             try await fleet[0].kill()
             try await eventually("beta has taken its machines back", within: 30) { fleet[1].shelf.isEmpty }
             #expect(fleet[1].log.contains("taking a lent machine back"))
-            let lent = try await fleet[1].leases(all: true, owner: "member:alpha")
-            #expect(
-                lent.count == 2 && lent.allSatisfy { $0["state"] == "cancelled" && $0["reason"]?.string?.contains("did not renew") == true }
-            )
+            try await eventually("beta's leases say why") {
+                let lent = try await fleet[1].leases(all: true, owner: "member:alpha")
+                return lent.count == 2
+                    && lent.allSatisfy { $0["state"] == "cancelled" && $0["reason"]?.string?.contains("did not renew") == true }
+            }
 
             try await fleet[0].start()
             try await eventually("alpha knows that the two are gone") {
@@ -110,7 +111,8 @@ struct BorrowTests {
             let before = fleet[1].shelf.sorted()
             try await fleet[1].kill()
             try await eventually("alpha sees that beta is gone", within: 30) {
-                try await fleet[0].member("beta")["lends"] == "unreachable"
+                let beta = try await fleet[0].member("beta")
+                return beta["lends"] == "unreachable" && beta["state"] == "expired"
             }
             let unknown = try await fleet[0].lease(lease["id"]?.string)["machines"]?.array?.filter { $0["provider"] == "beta" } ?? []
             #expect(unknown.count == 2 && unknown.allSatisfy { $0["observed"] == "unknown" && $0["state"] == "fulfilled" })
