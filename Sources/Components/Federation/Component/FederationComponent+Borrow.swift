@@ -60,36 +60,23 @@ extension FederationComponent {
         let now = Clock.monotonic
         let due = memberOrder.filter { $0.client != nil && !$0.isRenewed && now - $0.renewed >= ttl(at: $0) / 4 }
         guard !due.isEmpty else { return }
-        for member in due { member.renewed = now }
-        context.request("scheduler.watch", ["times": true], RequestOptions(deadline: 10_000)) { [weak self] answer in
-            guard let self, answer.isOK else { return }
-            var ends: [String: Int] = [:]
-            for lease in answer.body["leases"]?.array ?? [] {
-                if let id = lease["id"]?.string, let end = lease["end"]?.int, end > 0 { ends[id] = end }
-            }
-            for member in due where !member.isRenewed && members[member.name] === member { renew(member, ends, after: nil, held: []) }
+        for member in due {
+            member.renewed = now
+            renew(member, after: nil, held: [])
         }
     }
 
     /// Everything that our Scheduler holds at the member, page by page, then one message.
-    private func renew(_ member: Member, _ ends: [String: Int], after: String?, held: [JSON]) {
+    private func renew(_ member: Member, after: String?, held: [JSON]) {
         member.isRenewed = true
-        let question: JSON = ["provider": JSON(member.name), "limit": 1000, "after": JSON(after)]
-        context.request("machine.list", question, RequestOptions(deadline: 10_000)) { [weak self] answer in
+        let question: JSON = ["provider": JSON(member.name), "after": JSON(after)]
+        context.request("scheduler.held", question, RequestOptions(deadline: 10_000)) { [weak self] answer in
             guard let self else { return }
             member.isRenewed = false
             guard answer.isOK else { return }
-            var held = held
-            for machine in answer.body["machines"]?.array ?? [] {
-                guard let native = machine["native_id"]?.string else { continue }
-                var item: JSON = ["id": JSON(native)]
-                if let end = machine["lease"]?.string.flatMap({ ends[$0] }) {
-                    item["seconds"] = JSON(max(1, (Int64(end) - Clock.real + 999) / 1000))
-                }
-                held.append(item)
-            }
-            if let next = answer.body["next"]?.string { return renew(member, ends, after: next, held: held) }
-            guard !held.isEmpty else { return }
+            let held = held + (answer.body["machines"]?.array ?? [])
+            if let next = answer.body["next"]?.string { return renew(member, after: next, held: held) }
+            guard !held.isEmpty, members[member.name] === member else { return }
             send(renewals: held, to: member)
         }
     }

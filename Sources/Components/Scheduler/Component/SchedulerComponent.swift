@@ -19,7 +19,7 @@ public final class SchedulerComponent: Component {
         }
         + [
             "scheduler.watch", "scheduler.refresh", "scheduler.ready", "scheduler.observe", "scheduler.inspect", "scheduler.scale",
-            "scheduler.room", "scheduler.note",
+            "scheduler.room", "scheduler.held", "scheduler.note",
             "scheduler.drain", "scheduler.keep", "scheduler.kept",
         ].map { Verb($0, .components) }
 

@@ -26,6 +26,24 @@ extension SchedulerCore {
         outbox.replies.append((request.token, .ok(["nodes": .array(nodes), "capabilities": JSON(common.sorted())])))
     }
 
+    /// `scheduler.held {"provider","after"}` → `{"machines":[{"id","seconds"}],"next"}`: what stands at a member for us, by its id there, and
+    /// for how much longer we want it. At most a thousand at a time.
+    func tellHeld(_ request: CoreRequest) {
+        let provider = request.body["provider"]?.string
+        let after = request.body["after"]?.string.flatMap { MachineID($0) }
+        let rest = machines.values.filter { entry in
+            entry.machine.provider == provider && !entry.machine.isFinal && entry.machine.nativeID != nil
+                && (after.map { entry.machine.id > $0 } ?? true)
+        }.sorted { $0.machine.id < $1.machine.id }
+        let held: [JSON] = rest.prefix(1000).map { entry in
+            var item: JSON = ["id": JSON(entry.machine.nativeID)]
+            if let end = entry.owner.lease.end { item["seconds"] = JSON(max(1, (end - now.real + 999) / 1000)) }
+            return item
+        }
+        let next = rest.count > 1000 ? rest[999].machine.id.description : nil
+        outbox.replies.append((request.token, .ok(["machines": .array(held), "next": JSON(next)])))
+    }
+
     /// `scheduler.note {"topic","subject","change"}`: an event of another component, made durable like ours and then published.
     func writeDown(_ request: CoreRequest) throws(BerthError) {
         guard let topic = request.body["topic"]?.string, let subject = request.body["subject"]?.string else {

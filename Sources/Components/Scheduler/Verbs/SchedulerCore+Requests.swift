@@ -57,6 +57,7 @@ extension SchedulerCore {
         case "scheduler.kept": try showKept(request)
         case "provider.lost": try lose(request)
         case "scheduler.room": tellRoom(request)
+        case "scheduler.held": tellHeld(request)
         case "scheduler.note": try writeDown(request)
         default: throw BerthError(.unsupported, "the scheduler has no verb '\(request.verb)'")
         }
