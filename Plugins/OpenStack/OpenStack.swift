@@ -20,6 +20,7 @@ final class OpenStack: Driver {
 
     private let cloud: Cloud
     private let servers: Servers
+    private let lookout: Lookout
     private let directory: Directory
     private let lostAnswers = LostAnswers()
     private let watcher: Watcher?
@@ -39,10 +40,13 @@ final class OpenStack: Driver {
         }
         cloud = Cloud(cloudSettings)
         servers = Servers(cloud: cloud)
+        let tellsChanges = cloudSettings.pollSeconds > 0
+        let report: @Sendable (Server) -> Void = { server in host.emit(.state(server.machine())) }
+        lookout = Lookout(cloud, report: tellsChanges ? report : nil)
         directory = Directory(cloud)
         // A wrong password shows now, not at the first lease.
         try cloud.renew(HTTPPatience(call))
-        watcher = cloudSettings.pollSeconds > 0 ? Watcher(cloud, host) : nil
+        watcher = tellsChanges ? Watcher(lookout, every: Int64(cloudSettings.pollSeconds) * 1000, host) : nil
     }
 
     func close() {
@@ -91,17 +95,20 @@ final class OpenStack: Driver {
     }
 
     func create(_ spec: Spec, key: String, _ call: Call) throws -> Machine {
-        try Creation(cloud: cloud, servers: servers, directory: directory, lostAnswers: lostAnswers, patience: HTTPPatience(call)).run(
-            spec, key: key)
+        let creation = Creation(
+            cloud: cloud, servers: servers, lookout: lookout, directory: directory, lostAnswers: lostAnswers, patience: HTTPPatience(call))
+        return try creation.run(spec, key: key)
     }
 
     func action(_ verb: Verb, on id: String, arguments: JSON, _ call: Call) throws -> ActionResult {
         let patience = HTTPPatience(call)
         if verb == .renew {
+            guard id.isEmpty else { throw DriverError.notFound("'renew' speaks to the provider itself: its id is empty") }
             try cloud.renew(patience)
             return .done
         }
-        return try Actions(cloud: cloud, servers: servers, directory: directory, patience: patience).run(verb, on: id, arguments)
+        return try Actions(cloud: cloud, servers: servers, lookout: lookout, directory: directory, patience: patience).run(
+            verb, on: id, arguments)
     }
 
     /// Before 2.47 a server names its flavor by id alone.

@@ -64,7 +64,7 @@ public final class HTTPClient: Sendable {
         let backOff = min(5000, Int64(100) << Int64(attempt))
         switch result {
         case .success(let response) where response.status == 429 || response.status == 503 && request.isRepeatable:
-            return response.header("retry-after").flatMap { Int64($0) }.map { max(0, $0) * 1000 } ?? backOff
+            return response.retryAfter ?? backOff
         case .success(let response):
             return [500, 502, 504].contains(response.status) && request.isRepeatable ? backOff : nil
         case .failure(let error):

@@ -1,3 +1,4 @@
+import CCurl
 public import JSON
 
 /// One request. One that may be repeated is tried again after a failure; another only when it is sure that the server never
@@ -40,6 +41,20 @@ public struct HTTPResponse: Sendable {
     /// The first header of that name (in lower case).
     public func header(_ name: String) -> String? {
         headers.first { $0.name == name }?.value
+    }
+
+    /// The server's clock as it answered, in milliseconds since 1970.
+    public var date: Int64? {
+        header("date").flatMap { curl_getdate($0, nil) }.flatMap { $0 < 0 ? nil : Int64($0) * 1000 }
+    }
+
+    /// Milliseconds that the server wants to be left alone: `Retry-After` is a number of seconds or a time by its own clock.
+    public var retryAfter: Int64? {
+        guard let text = header("retry-after") else { return nil }
+        if let seconds = Int64(text) { return min(max(0, seconds), 86_400) * 1000 }
+        let time = Int64(curl_getdate(text, nil)) * 1000
+        guard time > 0, let date else { return nil }
+        return max(0, time - date)
     }
 
     public var isSuccess: Bool { (200..<300).contains(status) }

@@ -9,7 +9,7 @@ public struct HTTPOptions: Sendable {
     public var verifiesServer = true
     public var connectTimeout: Int64 = 10_000
     /// No byte for so long means that the other side is gone.
-    public var stallTimeout: Int64 = 30_000
+    public var stallTimeout: Int64 = 60_000
     /// A larger answer is an error.
     public var maximumBody = 64 << 20
     public var userAgent = "berth-driver"

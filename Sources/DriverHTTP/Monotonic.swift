@@ -1,8 +1,9 @@
 import Glibc
 
 /// `CLOCK_MONOTONIC`, as deadlines count.
-enum Monotonic {
-    static var now: Int64 {
+public enum Monotonic {
+    /// In milliseconds.
+    public static var now: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

@@ -8,6 +8,12 @@ struct Transfer: ~Copyable {
     init?() {
         guard let handle = curl_easy_init() else { return nil }
         self.handle = handle
+        // A transfer that cannot go anywhere makes the handle open what it keeps open.
+        CloseOnExec.mark {
+            berth_curl_string(handle, CURLOPT_PROTOCOLS_STR, "http")
+            berth_curl_string(handle, CURLOPT_URL, "file:///")
+            curl_easy_perform(handle)
+        }
     }
 
     deinit {
@@ -57,6 +63,7 @@ struct Transfer: ~Copyable {
         let sink = Sink(limit: options.maximumBody, patience: patience)
         let context = Unmanaged.passUnretained(sink).toOpaque()
         berth_curl_callbacks(handle, context, Self.onBody, Self.onHeader, Self.onProgress)
+        berth_curl_sockets(handle, CloseOnExec.onSocket)
         let code = withExtendedLifetime(sink) { curl_easy_perform(handle) }
         guard code == CURLE_OK else { throw failure(code, request, sink) }
         let status = Int(berth_curl_info_long(handle, CURLINFO_RESPONSE_CODE))
@@ -97,7 +104,7 @@ struct Transfer: ~Copyable {
         let words = String(cString: curl_easy_strerror(code))
         let what = "\(request.method) \(HTTPClient.withoutQuery(request.url))"
         switch code {
-        case CURLE_ABORTED_BY_CALLBACK where sink.patience.isCancelled():
+        case CURLE_ABORTED_BY_CALLBACK where sink.patience.remaining > 0 && sink.patience.isCancelled():
             return HTTPError(.cancelled, "\(what): cancelled", wasSent: wasSent)
         case CURLE_ABORTED_BY_CALLBACK:
             return HTTPError(.deadline, "\(what): the deadline passed", wasSent: wasSent)

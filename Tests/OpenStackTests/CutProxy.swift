@@ -44,6 +44,7 @@ final class CutProxy: Sendable {
     }
 
     func cutNext(_ method: String, _ path: String) { box.arm(method, path) }
+    var requests: [StandIn.Request] { server.requests }
     func stop() { server.stop() }
 
     private static func fetch(_ request: URLRequest) -> (status: Int, headers: [String: String], body: String) {

@@ -37,11 +37,17 @@ enum OpenStackStack {
         guard result.status == .exited(0) else { throw Failure(description: String(result.standardError.suffix(1500))) }
     }
 
+    /// Brings one service up (again).
+    static func restart(_ service: String) throws {
+        let result = try run("restart", service)
+        guard result.status == .exited(0) else { throw Failure(description: String(result.standardError.suffix(1500))) }
+    }
+
     /// Through Python, which hands no descriptor on: Foundation waits for a child by one that the services would inherit and
     /// keep.
-    private static func run(_ command: String) throws -> Execution.Result {
+    private static func run(_ command: String...) throws -> Execution.Result {
         try Execution.run(
-            "/usr/bin/python3", ["-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))", "/bin/bash", script, command],
+            "/usr/bin/python3", ["-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))", "/bin/bash", script] + command,
             environment: environment)
     }
 

@@ -80,8 +80,8 @@ final class Provider: Sendable {
         call("create", [.string(key), .bytes(spec.bytes)], within: seconds)
     }
 
-    func action(_ id: String, _ verb: String, _ arguments: JSON = [:]) -> CallOutcome {
-        call("action", [.string(id), .string(verb), .bytes(arguments.bytes)])
+    func action(_ id: String, _ verb: String, _ arguments: JSON = [:], within seconds: Double = 300) -> CallOutcome {
+        call("action", [.string(id), .string(verb), .bytes(arguments.bytes)], within: seconds)
     }
 
     func list() throws -> [JSON] {

@@ -9,7 +9,11 @@ final class Cloud: Sendable {
     let settings: CloudSettings
     private let http: HTTPClient
     private let token = Mutex<Token?>(nil)
-    private let microversions = Mutex<[Service: Microversion]>([:])
+    private let logins = Shared<Token>()
+    private let computeMicroversion = Mutex<Microversion?>(nil)
+    private let negotiations = Shared<Microversion>()
+    /// How far the cloud's clock is ahead of ours, in milliseconds.
+    private let clockAhead = Atomic<Int64>(0)
 
     init(_ settings: CloudSettings) {
         self.settings = settings
@@ -18,6 +22,8 @@ final class Cloud: Sendable {
         options.certificate = settings.certificate
         options.key = settings.key
         options.verifiesServer = settings.verifiesServer
+        options.connectTimeout = Int64(settings.connectSeconds) * 1000
+        options.stallTimeout = Int64(settings.stallSeconds) * 1000
         options.userAgent = "berth-openstack"
         options.recorder = settings.recordFolder.map(HTTPRecorder.init)
         http = HTTPClient(options)
@@ -68,8 +74,8 @@ final class Cloud: Sendable {
         for attempt in 0... {
             let url = path.hasPrefix("http") ? path : try endpoint(service, token) + path
             var headers = [(name: "X-Auth-Token", value: token.value), (name: "Accept", value: "application/json")]
-            if service == .compute, let version = try microversion(token, patience) {
-                headers.append((name: "OpenStack-API-Version", value: "compute \(version)"))
+            if service == .compute {
+                headers.append((name: "OpenStack-API-Version", value: "compute \(try microversion(token, patience))"))
             }
             let request = json.map { HTTPRequest(method, url, headers: headers, json: $0) } ?? HTTPRequest(method, url, headers: headers)
             let response = try answer(request, patience)
@@ -120,7 +126,19 @@ final class Cloud: Sendable {
     }
 
     private func answer(_ request: HTTPRequest, _ patience: HTTPPatience) throws(DriverError) -> HTTPResponse {
-        do { return try http.send(request, patience) } catch { throw DriverError(error) }
+        let response: HTTPResponse
+        do { response = try http.send(request, patience) } catch { throw DriverError(error) }
+        if let date = response.date { clockAhead.store(date - Self.clock, ordering: .relaxed) }
+        return response
+    }
+
+    /// The cloud's clock in milliseconds since 1970, as its answers show it: to a second or so.
+    var now: Int64 { Self.clock + clockAhead.load(ordering: .relaxed) }
+
+    private static var clock: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     // MARK: Token
@@ -138,29 +156,26 @@ final class Cloud: Sendable {
 
     private func currentToken(_ patience: HTTPPatience) throws(DriverError) -> Token {
         let held = token.withLock { $0 }
-        if let held, Self.now < held.renewAfter { return held }
+        if let held, Monotonic.now < held.renewAfter { return held }
         return try renewed(insteadOf: held?.value, patience)
     }
 
-    /// One login however many calls want one: they wait for the lock, and find the token already replaced.
+    /// One login however many calls want one: they share what comes of it, a refusal too, so that a wrong password is not tried
+    /// once for each of them.
     private func renewed(insteadOf old: String?, _ patience: HTTPPatience) throws(DriverError) -> Token {
-        let result: Result<Token, DriverError> = token.withLock { held in
-            if let held, held.value != old { return .success(held) }
-            do throws(DriverError) {
-                let fresh = try login(patience)
-                held = fresh
-                return .success(fresh)
-            } catch {
-                return .failure(error)
-            }
+        if let held = token.withLock({ $0 }), held.value != old { return held }
+        return try logins.get(patience) { () throws(DriverError) in
+            if let held = token.withLock({ $0 }), held.value != old { return held }
+            let fresh = try login(patience)
+            token.withLock { $0 = fresh }
+            return fresh
         }
-        return try result.get()
     }
 
     /// `POST /v3/auth/tokens`
     private func login(_ patience: HTTPPatience) throws(DriverError) -> Token {
         let url = settings.authURL + "/auth/tokens"
-        let started = Self.now
+        let started = Monotonic.now
         var request = HTTPRequest("POST", url, headers: [(name: "Accept", value: "application/json")], json: Keystone.login(settings))
         request.isRepeatable = true
         let response = try answer(request, patience)
@@ -173,12 +188,6 @@ final class Cloud: Sendable {
             throw Fault(response, from: "Keystone", url: url).error
         }
         return try Token(response, now: started)
-    }
-
-    private static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     // MARK: Catalog and versions
@@ -202,12 +211,22 @@ final class Cloud: Sendable {
 
     /// Whether the catalog has the service at all.
     func has(_ service: Service, _ patience: HTTPPatience) throws(DriverError) -> Bool {
-        try currentToken(patience).endpoint(service.types, region: settings.region, interface: settings.interface) != nil
+        if settings.endpoints[service.rawValue] != nil { return true }
+        return try currentToken(patience).endpoint(service.types, region: settings.region, interface: settings.interface) != nil
     }
 
     /// The version of Nova's API that both sides speak, asked for once.
-    private func microversion(_ token: Token, _ patience: HTTPPatience) throws(DriverError) -> Microversion? {
-        if let known = microversions.withLock({ $0[.compute] }) { return known }
+    private func microversion(_ token: Token, _ patience: HTTPPatience) throws(DriverError) -> Microversion {
+        if let known = computeMicroversion.withLock({ $0 }) { return known }
+        return try negotiations.get(patience) { () throws(DriverError) in
+            let chosen = try negotiated(token, patience)
+            computeMicroversion.withLock { $0 = chosen }
+            return chosen
+        }
+    }
+
+    /// `GET /v2.1/`
+    private func negotiated(_ token: Token, _ patience: HTTPPatience) throws(DriverError) -> Microversion {
         let url = try endpoint(.compute, token)
         let root = url.split(separator: "/", omittingEmptySubsequences: false).reduce(into: [Substring]()) { parts, part in
             // What follows the version is the project, in old catalogs.
@@ -217,14 +236,11 @@ final class Cloud: Sendable {
         guard response.isSuccess, let body = try? response.json(), let version = body["version"] else {
             throw Fault(response, from: "Nova", url: root).error
         }
-        let chosen = try Microversion.choose(
-            minimum: version["min_version"]?.string ?? "", maximum: version["version"]?.string ?? "")
-        microversions.withLock { $0[.compute] = chosen }
-        return chosen
+        return try Microversion.choose(minimum: version["min_version"]?.string ?? "", maximum: version["version"]?.string ?? "")
     }
 
     /// The version in use, for what depends on it.
     func computeVersion(_ patience: HTTPPatience) throws(DriverError) -> Microversion {
-        try microversion(currentToken(patience), patience) ?? Microversion(major: 2, minor: 1)
+        try microversion(currentToken(patience), patience)
     }
 }

@@ -64,4 +64,9 @@ extension HTTPPatience {
     init(_ call: Call) {
         self.init(deadline: call.deadline == 0 ? .max : call.deadline) { call.isCancelled }
     }
+
+    /// Why there is no more waiting.
+    func exhausted(_ what: String) -> DriverError {
+        remaining > 0 && isCancelled() ? .cancelled("the host no longer wants the answer") : .deadline(what)
+    }
 }

@@ -6,6 +6,7 @@ import PluginKit
 struct Actions {
     let cloud: Cloud
     let servers: Servers
+    let lookout: Lookout
     let directory: Directory
     let patience: HTTPPatience
 
@@ -27,7 +28,7 @@ struct Actions {
         case .restore: return try restore(id, arguments)
         case .console: return try console(id, arguments)
         case .destroy:
-            try Removal(cloud: cloud, servers: servers, patience: patience).run(servers.get(id, patience))
+            try Removal(cloud: cloud, servers: servers, lookout: lookout, patience: patience).run(servers.get(id, patience))
             return .done
         case Self.attachVolume: return try attachVolume(id, arguments)
         case Self.detachVolume: return try detachVolume(id, arguments)
@@ -38,6 +39,7 @@ struct Actions {
 
     /// Acts and waits for the state. Nova calls a server that is there already a conflict: to us it is done.
     private func change(_ id: String, _ action: JSON, to state: MachineState) throws(DriverError) -> ActionResult {
+        let since = cloud.now
         do throws(DriverError) {
             try servers.act(id, action, patience)
         } catch  where error.status == .conflict {
@@ -45,11 +47,12 @@ struct Actions {
             guard server.state == state else { throw error }
             return .machine(server.machine())
         }
-        return try settled(id) { $0.state == state && $0.taskState == nil }
+        return try settled(id, since) { $0.state == state && $0.taskState == nil }
     }
 
-    private func settled(_ id: String, until isDone: (Server) -> Bool) throws(DriverError) -> ActionResult {
-        guard let server = try servers.wait(id, atMost: .max, patience, until: isDone) else {
+    /// `since`: the cloud's time before the server was acted on.
+    private func settled(_ id: String, _ since: Int64, until isDone: (Server) -> Bool) throws(DriverError) -> ActionResult {
+        guard let server = try lookout.wait(id, since: since, patience, until: isDone) else {
             throw .deadline("server \(id) did not get there in time")
         }
         guard server.status != "ERROR" || isDone(server) else {
@@ -59,8 +62,9 @@ struct Actions {
     }
 
     private func reboot(_ id: String, hard: Bool) throws(DriverError) -> ActionResult {
+        let since = cloud.now
         try servers.act(id, ["reboot": ["type": hard ? "HARD" : "SOFT"]], patience)
-        return try settled(id) { $0.status == "ACTIVE" && $0.taskState == nil }
+        return try settled(id, since) { $0.status == "ACTIVE" && $0.taskState == nil }
     }
 
     /// Resizes to the nearest flavor and confirms, so that nothing waits for a person.
@@ -73,36 +77,40 @@ struct Actions {
         wanted["disk_gib"] = arguments["disk_gib"] ?? now.map { JSON($0.diskGiB) }
         let flavor = try directory.flavor(for: Spec(wanted), patience)
         if flavor.name == now?.name { return .machine(server.machine()) }
+        var since = cloud.now
         try servers.act(id, ["resize": ["flavorRef": .string(flavor.id)]], patience)
         // Nova sets the task before it answers: a server without one, in its old state, is one that no host could take.
-        let resized = try servers.wait(id, atMost: .max, patience) {
+        let resized = try lookout.wait(id, since: since, patience) {
             $0.status == "VERIFY_RESIZE" || $0.status == server.status && $0.taskState == nil
         }
         guard let resized else { throw .deadline("server \(id) did not get there in time") }
         guard resized.status == "VERIFY_RESIZE" else {
             throw .exhausted("no host of the cloud could take the server as \(flavor.description)", native: resized.fault?.words)
         }
+        since = cloud.now
         try servers.act(id, ["confirmResize": nil], patience)
-        return try settled(id) { ["ACTIVE", "SHUTOFF"].contains($0.status) && $0.taskState == nil }
+        return try settled(id, since) { ["ACTIVE", "SHUTOFF"].contains($0.status) && $0.taskState == nil }
     }
 
     /// Answers `{"image":ID}`, which `restore` takes.
     private func snapshot(_ id: String, _ arguments: JSON) throws(DriverError) -> ActionResult {
         let name = arguments["name"]?.string ?? "berth-\(id)"
+        let since = cloud.now
         let response = try servers.act(id, ["createImage": ["name": .string(name)]], patience)
         // From 2.45 on in the body, before in a header.
         let body = try? response.json()
         let inHeader = response.header("location")?.split(separator: "/").last.map(String.init)
         guard let image = body?["image_id"]?.string ?? inHeader else { throw .broken("Nova does not name the image of the snapshot") }
-        _ = try settled(id) { $0.taskState == nil }
+        _ = try settled(id, since) { $0.taskState == nil }
         return .document(["image": .string(image), "name": .string(name)])
     }
 
     private func restore(_ id: String, _ arguments: JSON) throws(DriverError) -> ActionResult {
         guard let image = arguments["image"]?.string else { throw .invalid("restore wants {\"image\": …}, as snapshot answered it") }
         let reference = try directory.image(image, patience)
+        let since = cloud.now
         try servers.act(id, ["rebuild": ["imageRef": .string(reference)]], patience)
-        return try settled(id) { ["ACTIVE", "SHUTOFF"].contains($0.status) && $0.taskState == nil }
+        return try settled(id, since) { ["ACTIVE", "SHUTOFF"].contains($0.status) && $0.taskState == nil }
     }
 
     /// The address of a console in a browser, or with `{"kind":"log"}` what the server wrote to its serial port.

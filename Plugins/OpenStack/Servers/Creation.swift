@@ -7,23 +7,22 @@ import Synchronization
 struct Creation {
     let cloud: Cloud
     let servers: Servers
+    let lookout: Lookout
     let directory: Directory
     let lostAnswers: LostAnswers
     let patience: HTTPPatience
 
     func run(_ spec: Spec, key: String) throws(DriverError) -> Machine {
-        if let server = try servers.find(key: key, patience).first { return try settle(server.id, key) }
+        let since = cloud.now
+        if let server = try servers.find(key: key, patience).first { return try settle(server, key, since) }
         let body = try body(spec, key: key)
+        let id: String
         do throws(DriverError) {
-            _ = try servers.create(body, patience)
+            id = try servers.create(body, patience)
         } catch {
             throw try failed(error, key)
         }
-        // Another call with this key may have been under way, its answer lost: the oldest stays, the others go.
-        let made = try servers.find(key: key, patience)
-        for double in made.dropFirst() { try servers.delete(double.id, patience) }
-        guard let server = made.first else { throw .retry("the cloud made the server but does not list it yet") }
-        return try settle(server.id, key)
+        return try settle(Server(json: ["id": .string(id)]), key, since)
     }
 
     /// The request was refused, or its answer lost. A refusal is a promise that nothing is there; it is none while an earlier
@@ -40,15 +39,25 @@ struct Creation {
         return error.status == .notFound ? .invalid(error.message, native: error.native) : error
     }
 
-    /// Waits a while for the server to run or to fail. One that failed is removed, so that the error is a promise.
-    private func settle(_ id: String, _ key: String) throws(DriverError) -> Machine {
-        let limit = Int64(cloud.settings.settleSeconds) * 1000
-        guard let server = try servers.wait(id, atMost: limit, patience, until: { $0.state != .building }) else {
-            return try servers.get(id, patience).machine()
+    /// Waits a while for the server to run or to fail. One that failed is removed, so that the error is a promise. Another call
+    /// with this key may have been under way, its answer lost: the oldest server stays, the others go.
+    private func settle(_ server: Server, _ key: String, _ since: Int64) throws(DriverError) -> Machine {
+        var alive = [server]
+        if server.state == .building || server.state == .unknown {
+            let limit = Int64(cloud.settings.settleSeconds) * 1000
+            alive = try lookout.wait(server.id, key: key, since: since, atMost: limit, patience) { seen in
+                seen.first { $0.id == server.id }.map { $0.state != .building } ?? false
+            }.servers.filter { $0.state != .gone && $0.taskState != "deleting" }
+            guard !alive.isEmpty else {
+                throw .retry("the server is made, but the cloud does not list it yet, or it was deleted meanwhile")
+            }
         }
-        guard server.state == .error else { return server.machine() }
-        let fault = server.fault ?? (500, "no reason given")
-        try Removal(cloud: cloud, servers: servers, patience: patience).run(server)
+        let removal = Removal(cloud: cloud, servers: servers, lookout: lookout, patience: patience)
+        alive.sort { ($0.created, $0.id) < ($1.created, $1.id) }
+        for double in alive.dropFirst() { try removal.run(double) }
+        guard let stays = alive.first, stays.state == .error else { return alive[0].machine() }
+        let fault = stays.fault ?? (500, "no reason given")
+        try removal.run(stays)
         throw Self.failure(fault.code, fault.words)
     }
 

@@ -1,5 +1,4 @@
 import DriverHTTP
-import Glibc
 import JSON
 import PluginKit
 import Synchronization
@@ -8,13 +7,25 @@ import Synchronization
 /// anything is said not to exist.
 final class Directory: Sendable {
     private let cloud: Cloud
-    private let flavorList = Mutex<Kept<Flavor>>(Kept())
-    private let imageList = Mutex<Kept<Catalog.Image>>(Kept())
-    private let networkList = Mutex<Kept<Catalog.Network>>(Kept())
+    private let flavorList = Kept<Flavor>()
+    private let imageList = Kept<Catalog.Image>()
+    private let networkList = Kept<Catalog.Network>()
 
-    struct Kept<Item: Sendable>: Sendable {
-        var items: [Item] = []
-        var until: Int = 0
+    private final class Kept<Item: Sendable>: Sendable {
+        private let held = Mutex<(items: [Item], until: Int64)>(([], 0))
+        private let loads = Shared<[Item]>()
+
+        func get(
+            _ patience: HTTPPatience, fresh: Bool, _ load: () throws(DriverError) -> [Item]
+        ) throws(DriverError) -> [Item] {
+            let held = self.held.withLock { $0 }
+            if !fresh, Monotonic.now < held.until { return held.items }
+            return try loads.get(joining: !fresh, patience) { () throws(DriverError) in
+                let items = try load()
+                self.held.withLock { $0 = (items, Monotonic.now + 60_000) }
+                return items
+            }
+        }
     }
 
     init(_ cloud: Cloud) {
@@ -23,7 +34,7 @@ final class Directory: Sendable {
 
     /// `GET /flavors/detail`
     func flavors(_ patience: HTTPPatience, fresh: Bool = false) throws(DriverError) -> [Flavor] {
-        try kept(flavorList, fresh) { () throws(DriverError) in
+        try flavorList.get(patience, fresh: fresh) { () throws(DriverError) in
             var items: [Flavor] = []
             try cloud.pages(.compute, "/flavors/detail", "flavors", patience) { (json) throws(DriverError) in
                 if let flavor = Flavor(json) { items.append(flavor) }
@@ -34,7 +45,7 @@ final class Directory: Sendable {
 
     /// `GET /v2/images`
     func images(_ patience: HTTPPatience, fresh: Bool = false) throws(DriverError) -> [Catalog.Image] {
-        try kept(imageList, fresh) { () throws(DriverError) in
+        try imageList.get(patience, fresh: fresh) { () throws(DriverError) in
             var items: [Catalog.Image] = []
             try cloud.pages(.image, "/images?limit=100&status=active", "images", patience) { (json) throws(DriverError) in
                 guard let id = json["id"]?.string else { return }
@@ -46,7 +57,7 @@ final class Directory: Sendable {
 
     /// `GET /v2.0/networks`
     func networks(_ patience: HTTPPatience, fresh: Bool = false) throws(DriverError) -> [Catalog.Network] {
-        try kept(networkList, fresh) { () throws(DriverError) in
+        try networkList.get(patience, fresh: fresh) { () throws(DriverError) in
             var items: [Catalog.Network] = []
             try cloud.pages(.network, "/networks?fields=id&fields=name", "networks", patience) { (json) throws(DriverError) in
                 guard let id = json["id"]?.string else { return }
@@ -94,16 +105,5 @@ final class Directory: Sendable {
 
     private func near(_ name: String, _ names: [String]) -> String {
         "it has: " + names.sorted().prefix(8).joined(separator: ", ")
-    }
-
-    private func kept<Item: Sendable>(
-        _ list: borrowing Mutex<Kept<Item>>, _ fresh: Bool, _ load: () throws(DriverError) -> [Item]
-    ) throws(DriverError) -> [Item] {
-        let now = time(nil)
-        let held = list.withLock { $0 }
-        if !fresh, now < held.until { return held.items }
-        let items = try load()
-        list.withLock { $0 = Kept(items: items, until: now + 60) }
-        return items
     }
 }

@@ -48,6 +48,9 @@ struct Server {
         return networks.flatMap { $0.value.array ?? [] }.compactMap { $0["addr"]?.string }
     }
 
+    /// What changes when the host is to be told.
+    var appearance: String { "\(status) \(addresses)" }
+
     /// The machine document. `flavor` fills in the size where Nova (before 2.47) gives the flavor's id alone.
     func machine(flavor: (String) -> Flavor? = { _ in nil }) -> Machine {
         let size = json["flavor"].flatMap { Flavor(embedded: $0) } ?? json["flavor"]?["id"]?.string.flatMap(flavor)

@@ -16,7 +16,9 @@ struct Servers: Sendable {
     /// `GET /servers/ID`
     func get(_ id: String, _ patience: HTTPPatience) throws(DriverError) -> Server {
         guard Self.isPlain(id) else { throw .notFound("no server has the id '\(id.prefix(64))'") }
-        guard let json = try cloud.get(.compute, "/servers/\(id)", patience)["server"] else { throw .broken("Nova's answer has no server") }
+        guard let json = try cloud.get(.compute, "/servers/\(id)", patience)["server"], json["id"]?.string != nil else {
+            throw .broken("Nova's answer has no server")
+        }
         let server = Server(json: json)
         // For a moment after a deletion Nova still shows what is left.
         guard server.state != .gone else { throw .notFound("server \(id) is deleted") }
@@ -48,39 +50,10 @@ struct Servers: Sendable {
         return try cloud.send("POST", .compute, "/servers/\(id)/action", json: action, patience)
     }
 
-    /// `DELETE /servers/ID`, and waits until it is gone, so that its room is free when this returns.
+    /// `DELETE /servers/ID`
     func delete(_ id: String, _ patience: HTTPPatience) throws(DriverError) {
         guard Self.isPlain(id) else { throw .notFound("no server has the id '\(id.prefix(64))'") }
         try cloud.send("DELETE", .compute, "/servers/\(id)", patience)
-        var pause: Int64 = 200
-        while true {
-            do throws(DriverError) {
-                let server = try get(id, patience)
-                if server.status == "ERROR", server.taskState == nil {
-                    throw .retry("the cloud failed to delete server \(id)", native: server.fault?.words)
-                }
-            } catch {
-                if error.status == .notFound { return }
-                throw error
-            }
-            guard patience.wait(milliseconds: pause) else { throw .deadline("server \(id) is still being deleted") }
-            pause = min(pause * 2, 2000)
-        }
-    }
-
-    /// Asks until the server is as wanted, it failed, or time is up (nil).
-    func wait(_ id: String, atMost milliseconds: Int64, _ patience: HTTPPatience, until isDone: (Server) -> Bool) throws(DriverError)
-        -> Server?
-    {
-        var left = min(milliseconds, max(0, patience.remaining - 1000))
-        var pause: Int64 = 300
-        while true {
-            let server = try get(id, patience)
-            if isDone(server) || server.status == "ERROR" { return server }
-            guard left > 0, patience.wait(milliseconds: min(pause, left)) else { return nil }
-            left -= pause
-            pause = min(pause * 3 / 2, 2000)
-        }
     }
 
     /// `PUT /servers/ID/metadata/NAME`

@@ -1,22 +1,21 @@
 import DriverHTTP
 import Glibc
-import JSON
 import PluginKit
 import Synchronization
 
-/// Looks for changes every few seconds with `changes-since`, which lists only what changed, deleted servers too, and tells the
-/// host what is new. A thread of its own: up when `init` returns, gone when `stop` returns.
+/// Makes the lookout look every few seconds, whether any call waits or not, and tells the host when the cloud is away and back.
+/// A thread of its own: up when `init` returns, gone when `stop` returns.
 final class Watcher: Sendable {
-    private let cloud: Cloud
+    private let lookout: Lookout
     private let host: Host
     private let period: Int64
     private let stopping = Atomic<Bool>(false)
     private let thread = Mutex<pthread_t?>(nil)
 
-    init(_ cloud: Cloud, _ host: Host) {
-        self.cloud = cloud
+    init(_ lookout: Lookout, every milliseconds: Int64, _ host: Host) {
+        self.lookout = lookout
         self.host = host
-        period = Int64(cloud.settings.pollSeconds) * 1000
+        period = milliseconds
         var id = pthread_t()
         let status = pthread_create(
             &id, nil,
@@ -47,15 +46,10 @@ final class Watcher: Sendable {
     }
 
     private func run() {
-        var seen: [String: String] = [:]
-        var since: Int?
         var isUp = true
         while !stopping.load(ordering: .acquiring) {
             do {
-                // A little overlap: the cloud's clock and ours differ, and its rows become visible late.
-                let started = time(nil)
-                try look(since: since, &seen, isFirst: since == nil)
-                since = started - 10
+                try lookout.look(every: period, patience(60_000))
                 if !isUp {
                     host.emit(.health(isUp: true))
                     host.emit(.resync)
@@ -66,23 +60,6 @@ final class Watcher: Sendable {
                 isUp = false
             }
             _ = patience(period * 2).wait(milliseconds: period)
-        }
-    }
-
-    /// One look. What is listed again without a change is not told again.
-    private func look(since: Int?, _ seen: inout [String: String], isFirst: Bool) throws(DriverError) {
-        let query = since.map { "&changes-since=\(rfc3339(unixMilliseconds: Int64($0) * 1000))" } ?? ""
-        var found: [Server] = []
-        try Servers(cloud: cloud).each(patience(60_000), query: query) { (server) throws(DriverError) in found.append(server) }
-        for server in found {
-            let state = "\(server.status) \(server.addresses)"
-            guard seen[server.id] != state else { continue }
-            if server.state == .gone {
-                guard seen.removeValue(forKey: server.id) != nil else { continue }
-            } else {
-                seen[server.id] = state
-            }
-            if !isFirst { host.emit(.state(server.machine())) }
         }
     }
 }

@@ -49,6 +49,9 @@ struct CloudSettings: Sendable {
     var settleSeconds = 20
     /// How often changes are looked for; 0: never.
     var pollSeconds = 10
+    /// How long a connection may take to stand, and how long a service may say nothing.
+    var connectSeconds = 10
+    var stallSeconds = 60
     /// Addresses of services that count more than the catalog's, which may hold what only the cloud itself can reach.
     var endpoints: [String: String] = [:]
     var recordFolder: String?
@@ -87,6 +90,8 @@ extension CloudSettings {
         floatingNetwork = config["floating_network"]?.string
         settleSeconds = config["settle_s"]?.int ?? settleSeconds
         pollSeconds = config["poll_s"]?.int ?? pollSeconds
+        connectSeconds = config["connect_s"]?.int ?? connectSeconds
+        stallSeconds = config["stall_s"]?.int ?? stallSeconds
         for field in config["endpoints"]?.object?.fields ?? [] { endpoints[field.name] = field.value.string }
         recordFolder = config["record"]?.string
     }

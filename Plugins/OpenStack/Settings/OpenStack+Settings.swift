@@ -40,6 +40,8 @@ extension OpenStack {
         .integer("volume_gib", "size of that volume; else the machine's disk", minimum: 1),
         .string("floating_network", "where openstack.attach-address takes addresses from"),
         .integer("settle_s", "how long create waits for a server to leave BUILD", default: 20, minimum: 0, maximum: 3600),
+        .integer("connect_s", "how long a connection may take to stand", default: 10, minimum: 1, maximum: 600),
+        .integer("stall_s", "how long a service may say nothing before it counts as gone", default: 60, minimum: 1, maximum: 3600),
         .integer("poll_s", "how often changes are looked for; 0: never", default: 10, minimum: 0, maximum: 3600),
         .string("record", "a folder for a copy of each exchange, for tests; secrets are replaced"),
     ]

@@ -29,6 +29,11 @@ static inline void berth_curl_callbacks(CURL *h, void *ctx, curl_write_callback 
    curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
 }
 
+static inline CURLcode berth_curl_sockets(CURL *h, curl_sockopt_callback opened)
+{
+   return curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, opened);
+}
+
 static inline long berth_curl_info_long(CURL *h, CURLINFO info)
 {
    long value = 0;

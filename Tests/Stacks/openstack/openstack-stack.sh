@@ -10,6 +10,8 @@
 #   openstack-stack.sh smoke     create a server with the CLI, wait for ACTIVE
 #   openstack-stack.sh status    processes, ports, memory
 #   openstack-stack.sh env [admin|demo|tight]   OS_* exports (default demo)
+#   openstack-stack.sh restart NAME...   end services of a running stack with
+#                                KILL and bring them back
 #   openstack-stack.sh stop      stop what `start` started, by recorded pid
 #   openstack-stack.sh reset     stop, and drop configuration and databases
 #
@@ -299,6 +301,14 @@ type_drivers = local
 tenant_network_types = local
 mechanism_drivers = stack_bindall
 EOF
+  # keystoneauth logs in anew when less than 120 s of a token are left: with
+  # short tokens before every single request, and keystone does nothing else.
+  if [ "$STACK_TOKEN_TTL" -lt 600 ]; then
+    printf 'from keystoneauth1.identity import base\n\nbase.BaseIdentityPlugin.MIN_TOKEN_LIFE_SECONDS = %d\n' \
+      $((STACK_TOKEN_TTL / 6)) > "$R/pylib/sitecustomize.py"
+  else
+    rm -f "$R/pylib/sitecustomize.py"
+  fi
   # No agent runs, so no stock mechanism driver would bind a port and nova
   # would fail every server with PortBindingFailed: bind them all here.
   mkdir -p "$R/pylib/stack_bindall-1.0.dist-info"
@@ -354,7 +364,7 @@ launch() { # name command...
   alive "$name" && return 0
   [ ! -e "$R/log/$name.log" ] || mv -f "$R/log/$name.log" "$R/log/$name.log.1"
   # its own session: the pid is then also its process group, children included
-  setsid "$@" < /dev/null > "$R/log/$name.log" 2>&1 &
+  PYTHONPATH=$R/pylib setsid "$@" < /dev/null > "$R/log/$name.log" 2>&1 &
   local pid=$!
   sleep 0.1
   echo "$pid $(pid_start "$pid")" > "$R/run/$name.pid"
@@ -767,6 +777,22 @@ cmd_stop() {
   say "stopped"
 }
 
+cmd_restart() { # name...: of nova-api, nova-compute, nova-conductor, nova-scheduler
+  local s pid
+  for s in "$@"; do
+    if alive "$s"; then
+      read -r pid _ < "$R/run/$s.pid"
+      kill -KILL -- "-$pid" 2>/dev/null || true
+      while alive "$s"; do sleep 0.1; done
+    fi
+    case $s in
+      nova-api) start_nova api_os_compute; wait_for nova-api 90 http http://$ADDR:8774/ ;;
+      nova-*) start_nova "${s#nova-}" ;;
+      *) die "restart: $s" ;;
+    esac
+  done
+}
+
 cmd_reset() {
   cmd_stop
   rm -rf "${R:?}"/{etc,keys,lock,images,images-staging,images-tasks,nova,neutron,rabbitmq,mysql,run,log,pylib}
@@ -776,6 +802,7 @@ cmd_reset() {
 case "${1:-}" in
   install) cmd_install ;;
   start) cmd_start ;;
+  restart) shift; cmd_restart "$@" ;;
   stop) cmd_stop ;;
   status) cmd_status ;;
   env) cmd_env "${2:-demo}" ;;
