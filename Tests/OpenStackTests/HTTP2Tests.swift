@@ -72,4 +72,22 @@ struct HTTP2Tests {
         insecure.verifiesServer = false
         #expect(try HTTPClient(insecure).send(HTTPRequest("GET", url + "/d"), HTTPPatience(after: 30_000)).status == 200)
     }
+
+    @Test("the driver believes the certificate that `cacert` names, and no other")
+    func cacert() throws {
+        func opening(_ more: JSON) -> String {
+            var settings: JSON = ["auth_url": .string(url), "username": "u", "password": "p", "project": "x", "poll_s": 0]
+            for field in more.object?.fields ?? [] { settings[field.name] = field.value }
+            do {
+                try Provider(settings).close()
+                return "opened"
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(opening([:]).contains("TLS"))
+        // It is no Keystone, but it was reached.
+        #expect(!opening(["cacert": .string(folder("cert.pem"))]).contains("TLS"))
+        #expect(server.standardOutput.contains("POST /v3/auth/tokens"))
+    }
 }

@@ -35,6 +35,34 @@ struct HTTPClientTests {
         }
     }
 
+    @Test("Retry-After may be a time, by the server's own clock")
+    func retryDate() throws {
+        let headers = ["Date": "Wed, 25 Nov 2026 17:30:00 GMT", "Retry-After": "Wed, 25 Nov 2026 17:30:02 GMT"]
+        try with({ _, before in before == 0 ? .answer(503, headers: headers) : .answer(200) }) { (server) throws in
+            let start = ContinuousClock.now
+            #expect(try HTTPClient().send(HTTPRequest("GET", server.url), patience).status == 200)
+            #expect(ContinuousClock.now - start >= .milliseconds(1900))
+            #expect(server.requests.count == 2)
+        }
+    }
+
+    @Test("a connection that never comes to stand is given up after its own time, and nothing was sent", arguments: ["http", "https"])
+    func connecting(scheme: String) throws {
+        // Over TLS the other side accepts and then says nothing.
+        try with({ _, _ in .silence }) { (server) throws in
+            var options = HTTPOptions()
+            options.connectTimeout = 700
+            options.retries = 0
+            let full = try FullServer()
+            let url = scheme == "http" ? "http://127.0.0.1:\(full.port)" : "https://127.0.0.1:\(server.port)"
+            #expect {
+                try HTTPClient(options).send(HTTPRequest("POST", url, json: [:]), patience)
+            } throws: {
+                ($0 as? HTTPError)?.kind == .unreachable && ($0 as? HTTPError)?.wasSent == false
+            }
+        }
+    }
+
     @Test("a GET is tried again after 500, 502, 503 and 504", arguments: [500, 502, 503, 504])
     func failing(status: Int) throws {
         try with({ _, before in .answer(before < 2 ? status : 200) }) { (server) throws in

@@ -7,8 +7,8 @@ import Testing
 /// Against a real Keystone, Nova, Glance, Placement and Neutron, with tokens that live 30 seconds.
 @Suite("OpenStack, for real", .serialized, .enabled(if: OpenStackStack.isRunning))
 struct LiveTests {
-    /// So many at once; the whole fifty of issue and documentation take minutes on two processors that run the cloud as well.
-    private static let crowd = ProcessInfo.processInfo.environment["BERTH_OPENSTACK_SERVERS"].flatMap { Int($0) } ?? 12
+    /// So many at once; the whole fifty of docs/openstack.md take minutes on two processors that run the cloud as well.
+    private static let crowd = ProcessInfo.processInfo.environment["BERTH_OPENSTACK_SERVERS"].flatMap { Int($0) } ?? 20
 
     @Test("the whole life of many servers at once, every fifth on a network, for longer than a token lives, without one failed call")
     func wholeLife() async throws {

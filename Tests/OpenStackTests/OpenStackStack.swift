@@ -15,12 +15,40 @@ enum OpenStackStack {
         do {
             atexit { OpenStackStack.stop() }
             try start()
-            try admin(["quota", "set", "--instances", "200", "--cores", "400", "--ram", "512000", "demo"])
+            try prepare()
             return true
         } catch {
             return skipped("\(error)")
         }
     }()
+
+    /// Room for many servers, and none left of a run that was cut short.
+    private static func prepare() throws {
+        let program = """
+            import openstack, time
+
+            def connect(user):
+                return openstack.connect(
+                    auth_url="http://127.0.0.1:5000/v3", username=user, password=user + "-secret", project_name=user,
+                    user_domain_name="Default", project_domain_name="Default", region_name="RegionOne",
+                    load_yaml_config=False, load_envvars=False)
+
+            admin = connect("admin")
+            project = admin.identity.find_project("demo").id
+            quota = {"instances": 300, "cores": 400, "ram": 512000, "key_pairs": 300}
+            admin.compute.put("/os-quota-sets/" + project, json={"quota_set": quota}).raise_for_status()
+            admin.network.put("/quotas/" + project, json={"quota": {"port": 500}}).raise_for_status()
+            for user in "demo", "tight":
+                conn = connect(user)
+                left = list(conn.compute.servers(details=False))
+                for server in left:
+                    conn.compute.delete_server(server)
+                while list(conn.compute.servers(details=False)):
+                    time.sleep(0.5)
+            """
+        let result = try Execution.run("/usr/bin/python3", ["-c", program], environment: ["PYTHONWARNINGS": "ignore"])
+        guard result.status == .exited(0) else { throw Failure(description: String(result.standardError.suffix(1500))) }
+    }
 
     private static func skipped(_ why: String) -> Bool {
         print("\n*** SKIPPED: every test against a real OpenStack: \(why)\n")
@@ -75,7 +103,4 @@ enum OpenStackStack {
         guard result.status == .exited(0) else { throw Failure(description: result.standardError) }
         return (try? JSONSerialization.jsonObject(with: Data(result.standardOutput.utf8))) ?? [:]
     }
-
-    @discardableResult
-    static func admin(_ arguments: [String]) throws -> Any { try client("admin", arguments) }
 }
