@@ -31,7 +31,7 @@ struct OpenStackBenchmark {
     private init() throws {
         let program = try Self.output("/bin/readlink", ["/proc/\(getpid())/exe"])
         let folder = program.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
-        helper = "Benchmarks/openstack_sdk.py"
+        helper = "Tests/Stacks/openstack/sdk_crowd.py"
         guard access(helper, R_OK) == 0 else { throw Failure(description: "run it in the root of the sources: there is no \(helper)") }
         var template = Array("/tmp/berth-bench-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Failure(description: "no folder below /tmp") }
@@ -49,7 +49,7 @@ struct OpenStackBenchmark {
             throw Failure(description: "no plugin")
         }
         let library = try DriverLibrary(loading: PluginInspection(plugin, in: configuration), abi: abi)
-        session = DriverSession(library, listener: DriverListener(event: { _ in true }, log: { _ in }))
+        session = DriverSession(library, listener: DriverListener(event: { _ in true }, log: { _, _ in }))
         let settings: JSON = [
             "auth_url": "http://127.0.0.1:5000/v3", "username": "demo", "password": "demo-secret", "project": "demo", "poll_s": 0,
             "settle_s": 900, "stall_s": 300,
@@ -184,7 +184,8 @@ struct OpenStackBenchmark {
     /// What a program prints; it must end well.
     private static func output(_ program: String, _ arguments: [String]) throws -> String {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failure(description: "no pipe") }
+        guard pipe(&ends) == 0 else { throw Failure(description: "no pipe") }
+        _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)

@@ -8,7 +8,8 @@ case "planner": print(PlannerBenchmark.run(quick: words.contains("--quick")).pre
 case "bus": print(BusBenchmark.run(quick: words.contains("--quick"), long: words.contains("--long")).pretty)
 case "leases": print(LeasesBenchmark.run(quick: words.contains("--quick")).pretty)
 case "ledger": print(LedgerBenchmark.run(quick: words.contains("--quick")).pretty)
+case "openstack": print(OpenStackBenchmark.run(quick: words.contains("--quick")).pretty)
 default:
-    print("usage: berth-bench planner|bus|leases|ledger [--quick] [--long]")
+    print("usage: berth-bench planner|bus|leases|ledger|openstack [--quick] [--long]")
     exit(2)
 }

@@ -32,7 +32,7 @@ struct ActionTests {
 
     @Test("a resize goes to the nearest flavor and is confirmed, so that nothing waits for a person")
     func resize() throws {
-        try with { provider, cloud in
+        try with { (provider, cloud) throws in
             _ = try document(provider.action(Self.id, "resize", ["memory_mib": 500]))
             let actions = bodies(cloud, "POST", "/action")
             #expect(actions.count == 2)
@@ -48,7 +48,7 @@ struct ActionTests {
     func resizeWithoutRoom() throws {
         let fault: JSON = ["code": 400, "message": "No valid host was found. No valid host found for resize"]
         let servers = ScriptedServers([Self.id], outcomes: ["resize": [.init("ACTIVE", "resize_prep"), .init("ACTIVE", fault: fault)]])
-        try with(servers) { provider, cloud in
+        try with(servers) { (provider, cloud) throws in
             let outcome = provider.action(Self.id, "resize", ["memory_mib": 500])
             #expect(outcome.status == .exhausted && outcome.native?.contains("No valid host") == true, "\(outcome)")
             #expect(bodies(cloud, "POST", "/action").count == 1)
@@ -57,7 +57,7 @@ struct ActionTests {
 
     @Test("a snapshot answers the image's id once the server is done with it")
     func snapshot() throws {
-        try with { provider, cloud in
+        try with { (provider, cloud) throws in
             let answer = try document(provider.action(Self.id, "snapshot", ["name": "before"]))
             #expect(answer["image"] == "99999999-0000-4000-8000-000000000000")
             #expect(bodies(cloud, "POST", "/action").first?["createImage"]?["name"] == "before")
@@ -72,7 +72,7 @@ struct ActionTests {
                 guard request.path.hasSuffix("/remote-consoles") else { return nil }
                 return .answer(200, body: "{\"remote_console\":{\"url\":\"https://console.example/?token=1\"}}")
             }
-        ) { provider, cloud in
+        ) { (provider, cloud) throws in
             #expect(try document(provider.action(Self.id, "console", ["type": .string(type)]))["url"] == "https://console.example/?token=1")
             let asked = bodies(cloud, "POST", "/remote-consoles").first?["remote_console"]
             #expect(asked?["protocol"] == .string(spoken) && asked?["type"] == .string(type))
@@ -89,7 +89,7 @@ struct ActionTests {
                 return request.method == "POST"
                     ? .answer(200, body: "{\"volumeAttachment\":{\"device\":\"/dev/vdb\",\"volumeId\":\"\(volume)\"}}") : .answer(202)
             }
-        ) { provider, cloud in
+        ) { (provider, cloud) throws in
             let answer = try document(provider.action(Self.id, "openstack.attach-volume", ["volume": .string(volume)]))
             #expect(answer["device"] == "/dev/vdb")
             let attached = bodies(cloud, "POST", "/servers/\(Self.id)/os-volume_attachments").first
@@ -116,7 +116,7 @@ struct ActionTests {
                 default: nil
                 }
             }, settings: ["floating_network": "public"]
-        ) { provider, cloud in
+        ) { (provider, cloud) throws in
             #expect(try document(provider.action(Self.id, "openstack.attach-address"))["address"] == "203.0.113.7")
             #expect(bodies(cloud, "POST", "/v2.0/floatingips").first?["floatingip"]?["port_id"] == "port-1")
             #expect(bodies(cloud, "PUT", "/metadata/berth_addresses").first == ["meta": ["berth_addresses": "address-1"]])
@@ -132,7 +132,7 @@ struct ActionTests {
     func failedBuild(code: Int, words: String, status: CallStatus) throws {
         let fault: JSON = ["code": JSON(code), "message": .string(words)]
         let servers = ScriptedServers(birth: [.init("BUILD", "scheduling"), .init("BUILD", "spawning"), .init("ERROR", fault: fault)])
-        try with(servers, settings: ["settle_s": 60]) { provider, _ in
+        try with(servers, settings: ["settle_s": 60]) { (provider, _) throws in
             let outcome = provider.create(Provider.tiny)
             #expect(outcome.status == status && outcome.native?.contains(words) == true, "\(outcome)")
             #expect(servers.alive.isEmpty)
@@ -142,7 +142,7 @@ struct ActionTests {
     @Test("a create that is slower than settle_s answers `building`, and the same key finds the server while it still builds")
     func stillBuilding() throws {
         let servers = ScriptedServers(birth: Array(repeating: .init("BUILD", "spawning"), count: 1000))
-        try with(servers, settings: ["settle_s": 0]) { provider, _ in
+        try with(servers, settings: ["settle_s": 0]) { (provider, _) throws in
             let key = UUID().uuidString.lowercased()
             let first = try document(provider.create(Provider.tiny, key: key))
             let second = try document(provider.create(Provider.tiny, key: key))
@@ -160,7 +160,7 @@ struct ActionTests {
                     guard request.path.hasSuffix("/diagnostics") else { return nil }
                     return isAllowed ? .answer(200, body: body) : .answer(403, body: "{\"forbidden\":{\"message\":\"Policy\"}}")
                 }
-            ) { provider, _ in
+            ) { (provider, _) throws in
                 let usage = try provider.document("inspect", [.string(Self.id)])["usage"]
                 #expect(usage == (isAllowed ? ["cpu": 0.4, "memory_mib": 48] : nil))
             }
@@ -179,7 +179,7 @@ struct ActionTests {
                     if request.path == "/v2.1/limits" { return .answer(200, body: limits) }
                     return sees && request.path == "/v2.1/os-hypervisors/statistics" ? .answer(200, body: statistics) : nil
                 }
-            ) { provider, _ in
+            ) { (provider, _) throws in
                 let node = try provider.document("capacity")["nodes"]?[0]
                 #expect(node?["total"]?["cpus"]?.double == (sees ? 4 : 20))
                 #expect(node?["total"]?["memory_mib"] == (sees ? 3584 : 51200))
@@ -197,7 +197,7 @@ struct ActionTests {
                 }
                 return .answer(answer.status, body: answer.body)
             }
-        ) { provider, _ in
+        ) { (provider, _) throws in
             let outcome = provider.create(Provider.tiny)
             #expect(outcome.status == .exhausted && outcome.native?.contains("Quota exceeded") == true, "\(outcome)")
         }

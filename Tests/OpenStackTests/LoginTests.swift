@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import PluginHost
 import TestSupport
 import Testing
 
@@ -15,7 +16,7 @@ struct LoginTests {
     /// What the login sends, for these settings alone.
     private func login(_ settings: JSON) throws -> JSON {
         var sent: JSON = nil
-        try with { cloud in
+        try with { (cloud) throws in
             var settings = settings
             settings["auth_url"] = .string(cloud.server.url)
             settings["poll_s"] = 0
@@ -46,7 +47,7 @@ struct LoginTests {
         #expect(auth["identity"] == ["methods": ["token"], "token": ["id": "abc"]])
         try with({ request, _ in
             request.path.hasPrefix("/v3/auth/tokens") ? .answer(404, body: "{\"error\":{\"message\":\"Could not find token\"}}") : nil
-        }) { cloud in
+        }) { (cloud) throws in
             #expect {
                 try Provider(["auth_url": .string(cloud.server.url), "token": "old", "project": "demo"])
             } throws: {
@@ -66,7 +67,7 @@ struct LoginTests {
 
     @Test("OS_* variables alone are enough, and settings count more")
     func variables() throws {
-        try with { cloud in
+        try with { (cloud) throws in
             let variables = [
                 "OS_AUTH_URL": cloud.server.url + "/v3", "OS_USERNAME": "from-variable", "OS_PASSWORD": "p", "OS_PROJECT_NAME": "vp",
                 "OS_USER_DOMAIN_NAME": "corp", "OS_PROJECT_DOMAIN_ID": "d1",
@@ -112,7 +113,7 @@ struct LoginTests {
             }
             let file = request.path.hasSuffix("/v2.1/") ? "15-nova-v2.1" : "23-limits"
             return (try? RecordedCloud.recorded(file)).map { .answer($0.status, body: $0.body) }
-        }) { cloud in
+        }) { (cloud) throws in
             var settings = settings
             if let mine = settings["endpoints"]?["compute"]?.string {
                 settings["endpoints"] = ["compute": .string(mine.replacingOccurrences(of: "HERE", with: cloud.server.url))]
@@ -129,7 +130,7 @@ struct LoginTests {
         try with({ request, _ in
             request.path == "/v2.1/"
                 ? .answer(200, body: "{\"version\":{\"id\":\"v2.1\",\"version\":\"\(theirs)\",\"min_version\":\"2.1\"}}") : nil
-        }) { cloud in
+        }) { (cloud) throws in
             let provider = try cloud.provider()
             defer { provider.close() }
             #expect(provider.call("health").status == .ok)
@@ -147,7 +148,7 @@ struct LoginTests {
                 return nil
             }
             return .answer(200, body: list.body)
-        }) { cloud in
+        }) { (cloud) throws in
             let provider = try cloud.provider()
             defer { provider.close() }
             let machine = try #require(try provider.list().first)
@@ -174,7 +175,7 @@ struct LoginTests {
                 return .answer(200, body: "{\"networks\":[{\"id\":\"\(number)\",\"name\":\"n\(number)\"}]\(links)}")
             default: return nil
             }
-        }) { cloud in
+        }) { (cloud) throws in
             let provider = try cloud.provider()
             defer { provider.close() }
             let catalog = try provider.document("catalog")
