@@ -19,7 +19,7 @@ enum Berth {
         LeaseCreateCommand.self, LeaseListCommand.self, LeaseShowCommand.self, LeaseUpdateCommand.self, LeaseCancelCommand.self,
         LeaseSuspendCommand.self, LeaseResumeCommand.self, LeaseExplainCommand.self, LeaseSaveCommand.self,
         MachinesCommand.self, MachinesActionCommand.self, MachinesForgetCommand.self, MachinesAdoptCommand.self, MachinesRemoveCommand.self,
-        FlavorsCommand.self, ImagesCommand.self,
+        FlavorsCommand.self, ImagesCommand.self, TopCommand.self,
         MembersCommand.self, MembersListCommand.self, MembersShowCommand.self, MembersInviteCommand.self, MembersAcceptCommand.self,
         MembersRemoveCommand.self,
         ConfigCheckCommand.self,

@@ -98,7 +98,8 @@ extension SchedulerCore {
         }
         if wanted.isEmpty { return }
         guard entry.lease.terms.atomic ? ready == wanted.count : ready > 0 else { return }
-        if let start = entry.lease.start, start > now.real {
+        // One that has been active is so again: after a sleep its start may lie ahead, as long as the planner thinks that waking takes.
+        if let start = entry.lease.start, start > now.real, !entry.lease.plan.wasActive {
             timers.add(.lease(entry.key), at: now.steady + (start - now.real))
             return
         }
