@@ -16,6 +16,7 @@ struct Screen: ~Copyable {
 
     deinit {
         Screen.write("\u{1B}[?25h\u{1B}[?1049l")
+        var before = before
         tcsetattr(0, TCSANOW, &before)
     }
 
