@@ -97,7 +97,8 @@ extension SchedulerCore {
         timers = TimerQueue()
         for (token, request) in held.sorted(by: { $0.key < $1.key }) {
             held[token] = nil
-            refuse(token, BerthError(.retry, "the ledger cannot be written", hint: "\(request.verb) changed nothing; try again"))
+            let why = "the ledger cannot be written" + (ledgerTrouble.map { ": \($0)" } ?? "")
+            refuse(token, BerthError(.retry, why, hint: "\(request.verb) changed nothing; try again"))
         }
         for provider in providerOrder {
             provider.queue = []
