@@ -99,10 +99,13 @@ let package = Package(
         driver("Libvirt", ["LibvirtDriver"], path: "Plugins/Libvirt/Entry"),
         driver("OpenStack", ["DriverHTTP", "CYAML"]),
 
+        .target(name: "RawBench", path: "Benchmarks/Raw"),
         .executableTarget(
             name: "Bench",
-            dependencies: ["Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "CSQLite", "JSON", "Platform", "BusEcho", "Host"],
-            path: "Benchmarks", exclude: ["BusEcho"], swiftSettings: settings),
+            dependencies: [
+                "RawBench", "Model", "Planner", "Frames", "PluginHost", "Bus", "Ledger", "CSQLite", "JSON", "Platform", "BusEcho", "Host",
+            ],
+            path: "Benchmarks", exclude: ["BusEcho", "Raw"], swiftSettings: settings),
         // What the bus is measured against: libzmq in C, in a process of its own.
         .executableTarget(
             name: "BusEcho", path: "Benchmarks/BusEcho", cSettings: [.unsafeFlags(["-O2"])], linkerSettings: [.linkedLibrary("zmq")]),

@@ -86,8 +86,11 @@ extension ProviderHost.State {
     /// Writes a frame, or what the socket takes of it; the rest goes when it takes more. A worker that is gone is noticed by
     /// the loop.
     mutating func send(_ frame: WorkerFrame) {
-        if outgoing.isEmpty { outgoing = frame.bytes } else { outgoing += frame.bytes }
-        flush()
+        guard outgoing.isEmpty, let channel else {
+            outgoing += frame.bytes
+            return flush()
+        }
+        outgoing = Array(frame.send(to: channel, flags: Int32(MSG_DONTWAIT)).rest)
     }
 
     mutating func flush() {

@@ -145,6 +145,7 @@ extension ProviderLoop {
                 isHungUp = true
                 return mustDie("it speaks nonsense: \(error)")
             }
+            if !stream.isFilledUp { return }
         }
     }
 

@@ -75,7 +75,7 @@ final class ThreadWorker: RunningWorker {
             throw error
         }
         guard
-            let loop = WorkerChannel(descriptor: pair.theirs).map({ channel in
+            let loop = WorkerChannel(descriptor: pair.theirs).flatMap({ channel in
                 WorkerLoop(channel, lost: { _ in channel.shutDown() })
             })
         else {

@@ -3,6 +3,8 @@
 extension CallArgument {
     /// The option's value, and the body.
     static func encode(_ arguments: [CallArgument]) -> (list: String, body: [UInt8]) {
+        // A document alone is not copied.
+        if arguments.count == 1, case .bytes(let value) = arguments[0] { return ("b\(value.count)", value) }
         var body: [UInt8] = []
         let words = arguments.map { argument in
             switch argument {
@@ -47,6 +49,10 @@ extension CallArgument {
         case "d": return UInt64(rest).map { .double(Double(bitPattern: $0)) }
         case "s", "b":
             guard let size = Int(rest), size >= 0, size <= body.count - at else { return nil }
+            if word.first == "b", size == body.count {
+                at = size
+                return .bytes(body)
+            }
             let bytes = body[at..<(at + size)]
             at += size
             if word.first == "b" { return .bytes(Array(bytes)) }

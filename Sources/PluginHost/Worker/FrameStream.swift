@@ -12,15 +12,50 @@ struct WorkerFrame: Sendable, Equatable {
     static let largestHeader = 4 << 10
 
     /// The bytes that go over the stream.
-    var bytes: [UInt8] {
+    var bytes: [UInt8] { head + body }
+
+    /// Those in front of the body.
+    private var head: [UInt8] {
         let line = header.bytes
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + line.count + body.count)
+        bytes.reserveCapacity(8 + line.count)
         WorkerFrame.append(UInt32(line.count), to: &bytes)
         WorkerFrame.append(UInt32(body.count), to: &bytes)
         bytes += line
-        bytes += body
         return bytes
+    }
+
+    /// Sends the frame with `sendmsg`, its body from where it is; answers what the socket did not take, and the error if there was one.
+    func send(to socket: Int32, flags: Int32) -> (rest: ArraySlice<UInt8>, error: Int32) {
+        var head = head
+        let size = head.count
+        var error: Int32 = 0
+        var sent = 0
+        head.withUnsafeMutableBytes { head in
+            body.withUnsafeBytes { body in
+                while sent < size + body.count, error == 0 {
+                    let inBody = max(0, sent - size)
+                    var parts = [
+                        iovec(iov_base: head.baseAddress.map { $0 + min(sent, size) }, iov_len: max(0, size - sent)),
+                        iovec(
+                            iov_base: body.baseAddress.map { UnsafeMutableRawPointer(mutating: $0 + inBody) }, iov_len: body.count - inBody),
+                    ]
+                    let count = parts.withUnsafeMutableBufferPointer { parts in
+                        var message = msghdr()
+                        message.msg_iov = parts.baseAddress
+                        message.msg_iovlen = parts.count
+                        return sendmsg(socket, &message, Int32(MSG_NOSIGNAL) | flags)
+                    }
+                    if count > 0 {
+                        sent += count
+                    } else if count == 0 || cshim_errno() != EINTR {
+                        error = count == 0 ? EPIPE : cshim_errno()
+                    }
+                }
+            }
+        }
+        if sent == size + body.count { return ([], 0) }
+        return (sent < size ? (head + body)[sent...] : body[(sent - size)...], error)
     }
 
     private static func append(_ number: UInt32, to bytes: inout [UInt8]) {
@@ -46,6 +81,9 @@ struct FrameStream: Sendable {
     private var start = 0
     private var end = 0
 
+    /// The last read took all that there was room for: more may be there.
+    private(set) var isFilledUp = false
+
     private static let usual = 64 << 10
 
     /// Reads what is there with one `recv`.
@@ -57,6 +95,7 @@ struct FrameStream: Sendable {
             }
             if count > 0 {
                 end += count
+                isFilledUp = end == storage.count
                 return .some
             }
             if count == 0 { return .end }
@@ -78,6 +117,12 @@ struct FrameStream: Sendable {
         let frame = WorkerFrame(header: line, body: Array(storage[bodyStart..<(bodyStart + body)]))
         start = bodyStart + body
         return frame
+    }
+
+    /// Whether a whole frame, or one that is wrong, was read and not taken out.
+    var hasNext: Bool {
+        guard let sizes = try? sizes() else { return end - start >= 8 }
+        return end - start >= 8 + sizes.header + sizes.body
     }
 
     /// The sizes in front of the next frame, if they are there.

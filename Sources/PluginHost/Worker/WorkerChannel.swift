@@ -17,7 +17,7 @@ final class WorkerChannel: Sendable {
         case misunderstood(WorkerProtocolError)
     }
 
-    private let descriptor: Int32
+    let descriptor: Int32
     private let owner = getpid()
     private let inode: UInt
     private let input = Mutex(FrameStream())
@@ -29,14 +29,14 @@ final class WorkerChannel: Sendable {
         self.inode = inode
     }
 
-    /// The next frame that `consume` does not want: it sees each one while no other thread reads, so what it takes care of
-    /// stays in order. Blocks.
-    func receive(_ consume: (WorkerFrame) -> Bool) throws(Failure) -> WorkerFrame {
-        let result = input.withLock { stream -> Result<WorkerFrame, Failure> in
+    /// The next frame that `consume` does not want, and whether another one was read with it. Blocks; for the thread that has
+    /// the turn.
+    func receive(_ consume: (WorkerFrame) -> Bool) throws(Failure) -> (frame: WorkerFrame, hasMore: Bool) {
+        let result = input.withLock { stream -> Result<(frame: WorkerFrame, hasMore: Bool), Failure> in
             while true {
                 do throws(WorkerProtocolError) {
                     while let frame = try stream.next() {
-                        if !consume(frame) { return .success(frame) }
+                        if !consume(frame) { return .success((frame, stream.hasNext)) }
                     }
                 } catch {
                     return .failure(.misunderstood(error))
@@ -53,24 +53,12 @@ final class WorkerChannel: Sendable {
 
     /// Sends a frame, whole. Blocks while the host's buffer is full.
     func send(_ frame: WorkerFrame) throws(Failure) {
-        let bytes = frame.bytes
         let result = output.withLock { _ -> Result<Void, Failure> in
             guard getpid() == owner else { _exit(WorkerExit.forked) }
             guard WorkerChannel.socketInode(descriptor) == inode else { return .failure(.stolen) }
-            return bytes.withUnsafeBytes { send(all: $0) }
+            return frame.send(to: descriptor, flags: 0).error == 0 ? .success(()) : .failure(.closed)
         }
         try result.get()
-    }
-
-    private func send(all bytes: UnsafeRawBufferPointer) -> Result<Void, Failure> {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = Glibc.send(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, Int32(MSG_NOSIGNAL))
-            if count < 0, cshim_errno() == EINTR { continue }
-            guard count > 0 else { return .failure(.closed) }
-            rest = rest.dropFirst(count)
-        }
-        return .success(())
     }
 
     /// Wakes the threads that read: in `thread` isolation the end of the loop.

@@ -5,11 +5,12 @@ import Synchronization
 
 /// The worker's side of the socket pair: loads the driver, opens it, makes the calls that arrive and answers each.
 ///
-/// One thread more than the driver takes calls reads in turns: whoever has a call lets the next one read and makes it, so a
-/// call crosses no queue, and one thread is always there for cancellations and for the host's end. The same loop runs in
-/// the host itself where the isolation is `thread`.
+/// One thread more than the driver takes calls reads in turns (`ReadingTurn`): whoever reads a call makes it, so a call crosses
+/// no queue, and one thread is always there for cancellations and for the host's end. The same loop runs in the host itself
+/// where the isolation is `thread`.
 final class WorkerLoop: Sendable {
     let channel: WorkerChannel
+    private let turn: ReadingTurn
     private let outbox = WorkerOutbox()
     private let state = Mutex(State())
 
@@ -27,8 +28,11 @@ final class WorkerLoop: Sendable {
     /// that reads asleep on the old socket.
     private let lost: @Sendable (End) -> Void
 
-    init(_ channel: WorkerChannel, lost: @escaping @Sendable (End) -> Void) {
+    /// Nil: the system has no descriptor left.
+    init?(_ channel: WorkerChannel, lost: @escaping @Sendable (End) -> Void) {
+        guard let turn = ReadingTurn(socket: channel.descriptor) else { return nil }
         self.channel = channel
+        self.turn = turn
         self.lost = lost
     }
 
@@ -59,7 +63,7 @@ final class WorkerLoop: Sendable {
     private func begin(_ prepare: (WorkerOrder) -> Void) -> End {
         let first: WorkerFrame
         do throws(WorkerChannel.Failure) {
-            first = try channel.receive { _ in false }
+            first = try channel.receive { _ in false }.frame
         } catch {
             return WorkerLoop.end(for: error)
         }
@@ -78,11 +82,11 @@ final class WorkerLoop: Sendable {
         answerLoaded(first.header.id)
         let others = (0..<threads).compactMap { number in
             OSThread("berth-call-\(number + 1)") { [self] in
-                if serve() == .stopped { channel.shutDown() }
+                // The host is gone, and another thread may be in a call that never ends.
+                if serve() == .hungUp { lost(.hungUp) }
             }
         }
         let end = serve()
-        if end == .stopped { channel.shutDown() }
         for other in others { other.join() }
         return end
     }
@@ -142,22 +146,39 @@ final class WorkerLoop: Sendable {
     // MARK: serving
 
     private func serve() -> End {
+        var hasTurn = false
         while true {
-            let frame: WorkerFrame
-            do throws(WorkerChannel.Failure) {
-                frame = try channel.receive(takesCancellation)
-            } catch {
-                return WorkerLoop.end(for: error)
+            if !hasTurn, let end = turn.take() { return end }
+            if let end = serveOne() {
+                turn.end(end)
+                return end
             }
-            switch frame.header.verb {
-            case "worker.open": open(frame)
-            case "worker.stop":
-                close()
-                return .stopped
-            case let verb where verb.hasPrefix("call."): call(String(verb.dropFirst(5)), frame)
-            default: return .misunderstood
-            }
+            hasTurn = turn.reclaim()
         }
+    }
+
+    /// Reads a frame and does what it says; not nil: it was the last.
+    private func serveOne() -> End? {
+        let frame: WorkerFrame
+        let hasMore: Bool
+        do throws(WorkerChannel.Failure) {
+            (frame, hasMore) = try channel.receive(takesCancellation)
+        } catch {
+            return WorkerLoop.end(for: error)
+        }
+        switch frame.header.verb {
+        case "worker.stop":
+            close()
+            return .stopped
+        case "worker.open":
+            turn.offer(hasMore: hasMore)
+            open(frame)
+        case let verb where verb.hasPrefix("call."):
+            turn.offer(hasMore: hasMore)
+            call(String(verb.dropFirst(5)), frame)
+        default: return .misunderstood
+        }
+        return nil
     }
 
     /// A cancellation overtakes every call that was not read yet.
@@ -238,7 +259,8 @@ final class WorkerLoop: Sendable {
             body = bytes
         }
         guard outcome.document.count > WorkerLoop.piece else {
-            body += outcome.document
+            // A document alone is not copied.
+            if body.isEmpty { body = outcome.document } else { body += outcome.document }
             return send(WorkerFrame(header: header, body: body))
         }
         var rest = outcome.document[...]

@@ -24,7 +24,11 @@ public enum WorkerProcess {
             complain("berth worker is started by the host, not by hand: see berth serve")
             _exit(2)
         }
-        finish(WorkerLoop(channel, lost: { finish($0) }).run(prepare: limit))
+        guard let loop = WorkerLoop(channel, lost: { finish($0) }) else {
+            complain("the system gives no descriptor to a worker: errno \(cshim_errno())")
+            _exit(2)
+        }
+        finish(loop.run(prepare: limit))
     }
 
     /// The driver's threads may still run, so nothing is torn down; what it printed is kept.

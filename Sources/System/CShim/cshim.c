@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/inotify.h>
@@ -16,6 +17,26 @@
 int cshim_errno(void) { return errno; }
 int cshim_set_thread_name(const char *name) { return pthread_setname_np(pthread_self(), name); }
 int cshim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+int cshim_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+static int control(int epoll, int operation, int fd, uint32_t events)
+{
+   struct epoll_event event = {.events = events, .data.fd = fd};
+   return epoll_ctl(epoll, operation, fd, &event);
+}
+
+/* EPOLLONESHOT without anything else: hang-ups are not told either. */
+int cshim_epoll_add(int epoll, int fd) { return control(epoll, EPOLL_CTL_ADD, fd, 0) == 0 ? control(epoll, EPOLL_CTL_MOD, fd, EPOLLONESHOT) : -1; }
+void cshim_epoll_arm(int epoll, int fd) { control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT); }
+void cshim_epoll_disarm(int epoll, int fd) { control(epoll, EPOLL_CTL_MOD, fd, EPOLLONESHOT); }
+void cshim_epoll_arm_for_all(int epoll, int fd) { control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN); }
+
+int cshim_epoll_wait(int epoll)
+{
+   struct epoll_event event;
+   return epoll_wait(epoll, &event, 1, -1);
+}
+
 int cshim_pipe(int pair[2]) { return pipe2(pair, O_CLOEXEC); }
 int cshim_memory_file(void) { return memfd_create("berth", MFD_CLOEXEC); }
 int cshim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

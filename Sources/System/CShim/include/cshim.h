@@ -14,6 +14,17 @@ int cshim_eventfd(void);
 /* Adds one; reads all. */
 void cshim_eventfd_signal(int fd);
 void cshim_eventfd_clear(int fd);
+/* epoll_create1, close-on-exec; -1: there is none. */
+int cshim_epoll(void);
+/* EPOLL_CTL_ADD of a descriptor that is not looked at until it is armed. 0, or -1. */
+int cshim_epoll_add(int epoll, int fd);
+/* EPOLL_CTL_MOD: wakes one waiter once when the descriptor can be read; or no longer. */
+void cshim_epoll_arm(int epoll, int fd);
+void cshim_epoll_disarm(int epoll, int fd);
+/* The same, for every waiter and for good. */
+void cshim_epoll_arm_for_all(int epoll, int fd);
+/* epoll_wait for one event, however long. -1: see errno. */
+int cshim_epoll_wait(int epoll);
 /* pipe2 with O_CLOEXEC. */
 int cshim_pipe(int pair[2]);
 /* memfd_create with MFD_CLOEXEC: a file without a name. */
