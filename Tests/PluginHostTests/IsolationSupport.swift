@@ -105,4 +105,10 @@ struct Holdings: Equatable {
         }
         return Holdings(descriptors: count("/proc/self/fd"), threads: count("/proc/self/task"), children: children ?? 0)
     }
+
+    /// What the descriptors are, for the message of a test that fails.
+    static var open: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }.sorted()
+    }
 }
