@@ -10,7 +10,7 @@ struct NetworkTests {
 
     @Test("a lease too large for one completes on the others; cut off for a while it lives on, cut off for longer it is taken back")
     func partition() async throws {
-        guard let (fleet, network) = try await Fleet.startInNetworks(3, { _, configuration in configuration.ttl = 5000 }) else { return }
+        guard let (fleet, network) = try await Fleet.startInNetworks(3, { _, configuration in configuration.ttl = 15_000 }) else { return }
         try await fleet.run { fleet in
             let lease = try await fleet[0].ask("lease.create", request(10, name: "wide", ["wait": true]))["lease"] ?? .null
             #expect(lease.places.values.sorted() == [2, 4, 4])

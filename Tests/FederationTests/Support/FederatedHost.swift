@@ -26,7 +26,8 @@ final class FederatedHost: Sendable {
         var create = 0
         var federation = "rendezvous = yes\n"
         var period = 300
-        var ttl = 4000
+        /// Long, so that a busy machine loses nothing; tests of its end make it short.
+        var ttl = 20_000
         var more = ""
     }
 

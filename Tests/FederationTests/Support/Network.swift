@@ -26,6 +26,7 @@ final class Network: Sendable {
                 try ip("-n", hub, "link", "set", "port\(index)", "master", "hub", "up")
                 try ip("-n", name, "addr", "add", "\(Network.address(index))/24", "dev", "eth0")
                 try ip("-n", name, "link", "set", "eth0", "up")
+                try run("/usr/sbin/ip", "netns", "exec", name, "/bin/true")
             }
         } catch {
             clear()
