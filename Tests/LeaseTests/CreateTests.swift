@@ -78,14 +78,11 @@ struct CreateTests {
             (#"{"groups":[{"flavor":"small"}],"template":"none"}"#, "template", nil),
         ])
     func invalid(body: String, field: String, hint: String?) async throws {
-        let (error, answer) = try await Self.shared.host().refusal("lease.create", try JSON(parsing: body))
+        let (error, answer) = try await LeaseHost.started().refusal("lease.create", try JSON(parsing: body))
         #expect(error.code == .invalid)
         #expect(answer["field"]?.string == field)
         if let hint { #expect(error.hint?.contains(hint) == true, "\(error.hint ?? "none")") }
     }
-
-    /// One host for all wrong requests: they change nothing.
-    private static let shared = SharedHost()
 
     @Test("a best-effort lease waits for room, is explained while it waits, and starts when room is given back")
     func bestEffort() async throws {
@@ -202,17 +199,5 @@ struct CreateTests {
         lines.append("999 1000 512 0 1 1\tsomebody-else\trunning\track-1\tother\t-")
         try (lines.joined(separator: "\n") + "\n").write(toFile: path + ".edit", atomically: false, encoding: .utf8)
         guard rename(path + ".edit", path) == 0 else { throw CocoaError(.fileWriteUnknown) }
-    }
-}
-
-/// A host that several tests of a suite share.
-actor SharedHost {
-    private var running: LeaseHost?
-
-    func host() async throws -> LeaseHost {
-        if let running { return running }
-        let host = try await LeaseHost.started()
-        running = host
-        return host
     }
 }
