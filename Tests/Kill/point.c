@@ -4,7 +4,7 @@
  * BERTH_KILL_POINT names a file with one line, ROLE EVENT N TARGET, read when the program starts:
  *   ROLE    host or worker: which of the two counts (BERTH_KILL_ROLE says what this process is)
  *   EVENT   commit-before, commit-after   around the fdatasync(2) of the ledger's log: the commit
- *           send-before, send-after       around the send(2) of a frame between host and worker: a driver call, or its answer
+ *           send-before, send-after       around the sendmsg(2) of a frame between host and worker: a driver call, or its answer
  *           effect-before, effect-after   around the rename(2) that makes a change of the inventory durable: the driver's effect
  *   TARGET  host, worker or both
  * The file is gone before anybody dies, so that the next life lives.
@@ -63,15 +63,18 @@ int fdatasync(int fd) {
    return result;
 }
 
-ssize_t send(int fd, const void *data, size_t size, int flags) {
-   static ssize_t (*real)(int, const void *, size_t, int);
-   if (!real) real = (ssize_t(*)(int, const void *, size_t, int))dlsym(RTLD_NEXT, "send");
-   /* A frame between host and worker is two sizes and a header line. Of the host's, what changes something counts. */
-   int counts = event[0] == 's' && size >= 24 && memcmp((const char *)data + 8, "BERTH/1 ", 8) == 0;
-   if (counts && strcmp(role, "host") == 0)
-      counts = memcmp((const char *)data + 16, "call.cr", 7) == 0 || memcmp((const char *)data + 16, "call.ac", 7) == 0;
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+   static ssize_t (*real)(int, const struct msghdr *, int);
+   if (!real) real = (ssize_t(*)(int, const struct msghdr *, int))dlsym(RTLD_NEXT, "sendmsg");
+   /* A frame between host and worker begins with two sizes and a header line. Of the host's, what changes something counts. */
+   int counts = 0;
+   if (event[0] == 's' && message->msg_iovlen > 0 && message->msg_iov[0].iov_len >= 24) {
+      const char *head = message->msg_iov[0].iov_base;
+      counts           = memcmp(head + 8, "BERTH/1 ", 8) == 0;
+      if (counts && strcmp(role, "host") == 0) counts = memcmp(head + 16, "call.cr", 7) == 0 || memcmp(head + 16, "call.ac", 7) == 0;
+   }
    if (counts) pass("send-before");
-   ssize_t result = real(fd, data, size, flags);
+   ssize_t result = real(fd, message, flags);
    if (counts) pass("send-after");
    return result;
 }
