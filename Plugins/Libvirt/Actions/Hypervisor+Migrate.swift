@@ -20,7 +20,7 @@ extension Hypervisor {
             throw DriverError.conflict("\(uri) has a machine \(doing.id) already")
         }
         let isActive = try domain.isActive()
-        let wasSaved = isActive ? false : try domain.hasManagedSave()
+        let wasSaved = try !isActive && domain.hasManagedSave()
         if !isActive, !wasSaved {
             let moved = try there.define(try domain.xmlForMoving(), "'\(domain.name)'")
             try domain.undefine()

@@ -11,7 +11,7 @@ extension Hypervisor {
         init(_ domain: Domain) throws {
             switch virDomainState(rawValue: UInt32(bitPattern: try domain.state().state)) {
             case VIR_DOMAIN_PAUSED: self = .paused
-            case VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_CRASHED: self = (try? domain.hasManagedSave()) ?? false ? .saved : .off
+            case VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_CRASHED: self = try domain.hasManagedSave() ? .saved : .off
             default: self = .running
             }
         }

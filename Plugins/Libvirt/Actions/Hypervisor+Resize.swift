@@ -8,7 +8,7 @@ extension Hypervisor {
     func resize(_ machine: (domain: Domain, record: MachineRecord), _ doing: Doing) throws -> ActionResult {
         let (domain, record) = machine
         let isActive = try domain.isActive()
-        if !isActive, (try? domain.hasManagedSave()) ?? false {
+        if try !isActive && domain.hasManagedSave() {
             throw DriverError.conflict("machine '\(record.name)' is suspended: resume or stop it first, its memory knows its size")
         }
         guard var metadata = record.metadata else { return .done }

@@ -48,8 +48,14 @@ final class Domain: Sendable {
         return info
     }
 
+    /// False as well where the hypervisor has no such thing. Any other failure is one: a suspended machine must not look stopped.
     func hasManagedSave() throws(LibvirtError) -> Bool {
-        try must("ask whether '\(name)' is suspended", virDomainHasManagedSaveImage(raw, 0)) == 1
+        do throws(LibvirtError) {
+            return try must("ask whether '\(name)' is suspended", virDomainHasManagedSaveImage(raw, 0)) == 1
+        } catch {
+            guard error.status == .unsupported else { throw error }
+            return false
+        }
     }
 
     // MARK: Changing what it does

@@ -19,7 +19,7 @@ extension Hypervisor {
         table.put(record)
         let (state, reason) = try domain.state()
         let isActive = state != Int32(VIR_DOMAIN_SHUTOFF.rawValue)
-        let isSaved = isActive ? false : ((try? domain.hasManagedSave()) ?? false)
+        let isSaved = try !isActive && domain.hasManagedSave()
         let isBuilding = record.metadata?.isBuilding ?? false
         let entry = table[record.id]
         let found = MachineStates.state(state, reason: reason, isSaved: isSaved, isBuilding: isBuilding, failure: entry?.failure)

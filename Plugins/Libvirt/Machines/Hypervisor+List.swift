@@ -40,7 +40,7 @@ extension Hypervisor {
     /// machine only where it is new.
     func look(_ connection: Connection) throws -> [Sighting] {
         let samples = try connection.samples(withMemory: !settings.uri.isTest)
-        let saved = samples.contains { $0.state == VIR_DOMAIN_SHUTOFF.rawValue } ? connection.savedMachines() : []
+        let saved = try samples.contains { $0.state == VIR_DOMAIN_SHUTOFF.rawValue } ? connection.savedMachines() : []
         let now = monotonicMilliseconds()
         var entries = table.look { look in
             samples.map { sample in
@@ -152,8 +152,13 @@ extension Connection {
     }
 
     /// Those that were suspended to disk; none where the hypervisor cannot tell.
-    func savedMachines() -> Set<MachineID> {
-        Set((try? domains(VIR_CONNECT_LIST_DOMAINS_INACTIVE, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE))?.map(\.id) ?? [])
+    func savedMachines() throws(LibvirtError) -> Set<MachineID> {
+        do throws(LibvirtError) {
+            return Set(try domains(VIR_CONNECT_LIST_DOMAINS_INACTIVE, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE).map(\.id))
+        } catch {
+            guard error.status == .unsupported else { throw error }
+            return []
+        }
     }
 }
 
