@@ -1,4 +1,5 @@
 public import Model
+import Platform
 
 extension Workload {
     /// Jobs of a made-up year: arrivals without memory, sizes and run times spread over magnitudes, as many as keep the nodes busy for
@@ -35,18 +36,7 @@ extension Workload {
     }
 }
 
-/// A small generator of numbers that look random: the same on every machine.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix {
     /// At least 0, less than 1.
     mutating func unit() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Frames
 import JSON
 import Model
+import Platform
 import Testing
 
 /// docs/protocol.md and the codec say the same.
@@ -124,18 +125,5 @@ struct GrammarTests {
             if fits { right += 1 } else { wrong += 1 }
         }
         #expect(right > 500 && wrong > 500)
-    }
-}
-
-/// A small generator with a seed, so that a failure can be seen again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

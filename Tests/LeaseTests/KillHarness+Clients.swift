@@ -2,6 +2,7 @@ import Bus
 import Foundation
 import JSON
 import Model
+import Platform
 
 // What clients do while everything is killed around them.
 extension KillHarness {
@@ -9,7 +10,7 @@ extension KillHarness {
     typealias Asking = (_ verb: String, _ body: JSON, _ key: String?) async throws -> Answer?
 
     func step(_ ask: Asking) async throws {
-        if living.count < 4 || living.count < 9 && random.percent(55) { return try await create(ask) }
+        if living.count < 4 || living.count < 9 && random.chance(55) { return try await create(ask) }
         guard let id = random.pick(living) else { return }
         switch random.below(living.count > 7 ? 6 : 10) {
         case 0...4: try await change(ask, "lease.cancel", id, to: "cancelled")
@@ -29,12 +30,12 @@ extension KillHarness {
         case 1: body["kind"] = "best-effort"
         default: break
         }
-        if random.percent(30) { body["atomic"] = false }
-        if random.percent(30) { body["persistent"] = true }
+        if random.chance(30) { body["atomic"] = false }
+        if random.chance(30) { body["persistent"] = true }
         var key: String?
-        if random.percent(20) {
+        if random.chance(20) {
             body["wait"] = true
-        } else if random.percent(50) {
+        } else if random.chance(50) {
             key = "key-\(keyed.count)"
             keyed.append((key ?? "", body, nil))
         }
@@ -49,7 +50,7 @@ extension KillHarness {
         // Until the host has answered nobody can say what will be.
         expected[id] = nil
         var body: JSON = ["id": JSON(id)]
-        if random.percent(20) { body["wait"] = true }
+        if random.chance(20) { body["wait"] = true }
         guard let answer = try await ask(verb, body, nil), answer.isOK else { return }
         expected[id] = state
         if verb == "lease.cancel" { living.removeAll { $0 == id } }

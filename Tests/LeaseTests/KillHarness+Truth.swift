@@ -2,6 +2,7 @@ import Bus
 import Foundation
 import JSON
 import Model
+import Platform
 import TestSupport
 
 // After each kill: is everything as it was promised?
@@ -35,7 +36,7 @@ extension KillHarness {
                     "round \(figures.rounds) (\(what)): \(problems.prefix(5).joined(separator: "; "))\n\(host.served.log.suffix(3000))")
         }
         // Each round begins with a start.
-        if random.percent(20) { try await host.served.stop() } else { try await host.served.kill() }
+        if random.chance(20) { try await host.served.stop() } else { try await host.served.kill() }
     }
 
     private static let isTraced = ProcessInfo.processInfo.environment["BERTH_KILL_TRACE"] != nil

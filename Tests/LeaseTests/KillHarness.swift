@@ -2,6 +2,7 @@ import Bus
 import Foundation
 import JSON
 import Model
+import Platform
 import Synchronization
 import TestSupport
 
@@ -58,7 +59,7 @@ final class KillHarness {
     let host: LeaseHost
     private let point: String
     private let preload: String
-    var random: Chance
+    var random: SplitMix
     var figures = Figures()
     /// What clients were told: leases that exist, and the states that a lease must come to.
     var acknowledged: Set<String> = []
@@ -70,7 +71,7 @@ final class KillHarness {
     var living: [String] = []
 
     init(seed: UInt64) throws {
-        random = Chance(seed)
+        random = SplitMix(state: seed)
         preload = "\(Scratch.directory)/point.so"
         try CCompiler.run(
             ["-std=gnu11", "-O1", "-fPIC", "-shared", "\(Repository.root)/Tests/Kill/point.c", "-ldl", "-o", preload])
@@ -93,7 +94,7 @@ final class KillHarness {
     func randomRound() async throws {
         let target = random.pick(KillPoint.Target.allCases) ?? .host
         let delay = random.below(500)
-        let early = random.percent(15)
+        let early = random.chance(15)
         if early {
             let execution = try host.served.begin(environment)
             try await Task.sleep(for: .milliseconds(random.below(80)))

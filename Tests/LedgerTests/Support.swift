@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Model
+import Platform
 import Synchronization
 
 @testable import Ledger
@@ -25,7 +26,7 @@ struct Maker {
     var now = Instant(milliseconds: 1_795_615_585_000)
 
     init(_ ledger: LedgerID, seed: UInt64 = 1) {
-        ids = IdentifierSource(ledger: ledger, random: SeededGenerator(state: seed))
+        ids = IdentifierSource(ledger: ledger, random: SplitMix(state: seed))
     }
 
     mutating func lease(_ state: LeaseState = .scheduled, owner: String = "alice", name: String? = nil, machines: Int = 1) throws
@@ -71,19 +72,6 @@ struct Maker {
         batch.machines = stored.machines
         batch.events = [event(stored)]
         return batch
-    }
-}
-
-/// SplitMix64: the same numbers from the same seed.
-struct SeededGenerator: RandomNumberGenerator, Sendable {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }
 

@@ -1,6 +1,7 @@
 import JSON
 import Ledger
 import Model
+import Platform
 import Scheduler
 
 // What clients do.

@@ -2,6 +2,7 @@ import JSON
 import Ledger
 import Model
 import Planner
+import Platform
 import Scheduler
 
 /// The real Scheduler core and Planner with simulated drivers, clock and ledger under one seed: the host crashes, workers crash, answers are
@@ -47,7 +48,7 @@ public struct CrashSimulation {
 
     enum Fate { case fine, refused, crashBefore, crashAfter, unknown, late, doubled }
 
-    var random: SeededGenerator
+    var random: SplitMix
     var outcome: Outcome
     let ledger = SimulatedLedger()
     var core: SchedulerCore?
@@ -69,7 +70,7 @@ public struct CrashSimulation {
 
     init(seed: UInt64, traces: Bool) {
         self.traces = traces
-        random = SeededGenerator(seed)
+        random = SplitMix(seed: seed)
         outcome = Outcome(seed: seed)
         for name in names { providers[name] = SimulatedProvider(name: name, nodes: ["\(name)-1", "\(name)-2"], cpusPerNode: 4) }
     }
@@ -149,7 +150,7 @@ public struct CrashSimulation {
         settings.providers = names.map { ProviderSettings(name: $0, plugin: "sim", threads: 2) }
         settings.plan.explains = false
         settings.prepareWithin = 300_000
-        let ids = IdentifierSource(ledger: ledger.id, random: SeededGenerator(random.next()))
+        let ids = IdentifierSource(ledger: ledger.id, random: SplitMix(seed: random.next()))
         core = try? SchedulerCore(settings: settings, ledger: ledger, ids: ids, now: now)
         if core == nil { outcome.failures.append("the core does not start") }
         for name in names { after(Int64(random.below(isCalm ? 50 : 1500)), .providerReady(name, life: life)) }

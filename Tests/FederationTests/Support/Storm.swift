@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Model
+import Platform
 import Synchronization
 import TestSupport
 import Testing
@@ -8,27 +9,14 @@ import Testing
 /// Leases asked for and cancelled at random while something goes wrong, and the look afterwards whether everything is true.
 struct Storm {
     let fleet: Fleet
-    var generator: SeededGenerator
+    var generator: SplitMix
     /// Leases that a host has acknowledged, by host.
     private(set) var acknowledged: [(host: Int, id: String)] = []
     private var number = 0
 
     init(_ fleet: Fleet, seed: UInt64) {
         self.fleet = fleet
-        generator = SeededGenerator(state: seed)
-    }
-
-    struct SeededGenerator: RandomNumberGenerator {
-        var state: UInt64
-
-        /// SplitMix64.
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
+        generator = SplitMix(state: seed)
     }
 
     /// One round: some requests, and in the middle of them the trouble. Whoever asks does not give up before it has an answer.
